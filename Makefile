@@ -1,0 +1,84 @@
+# Everything one does with this project. `make` alone lists the targets.
+#
+# Each stamp file stands for "this was installed from that version of its sources"; a target that needs
+# an installation depends on its stamp, so the second run costs nothing.
+
+PYTHON  ?= python3
+VENV    := .venv
+BIN     := $(VENV)/bin
+PEERS   := .peers
+PIP     := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
+PYTEST  := $(BIN)/python -m pytest
+PYTEST_ARGS ?=
+
+# The trees that exist, in the order in which a reader meets them.
+TYPED   := $(wildcard zerorpc daemons demo benchmarks fuzz tests)
+SOURCES := $(TYPED)
+PEER_INSTALLER := tests/interop/peers/install.sh
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install demo test test-main test-others system peers soak lint type bench fuzz docs check clean
+
+help: ## list these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+install: $(VENV)/.stamp ## make .venv with the library, its commands and the development tools
+
+$(VENV)/.stamp: pyproject.toml .ci/make-venv
+	@.ci/make-venv "$(PYTHON)" $(VENV)
+	$(PIP) --editable '.[daemons,dev]'
+	@touch $@
+
+$(VENV)/.stamp-%: $(VENV)/.stamp
+	$(PIP) --editable '.[$*]'
+	@touch $@
+
+demo: install ## show the library at work in half a minute, checking each step
+	$(BIN)/python demo/demo.py
+
+test: test-main test-others ## run the whole suite, then its fast half on every other Python found
+
+test-main: install system peers
+	$(PYTEST) $(PYTEST_ARGS)
+
+test-others: install
+	.ci/test-other-pythons
+
+system: ## install the programs that tests talk to (as root on Debian; elsewhere says what is missing)
+	@.ci/system-programs
+
+# What is installed depends on every file beside the installer, so that is what the stamp is keyed on.
+PEER_KEY := $(shell cat $(wildcard tests/interop/peers/*) 2>/dev/null | cksum | cut -d ' ' -f 1)
+
+peers: $(if $(wildcard $(PEER_INSTALLER)),$(PEERS)/.stamp-$(PEER_KEY)) ## install stock zerorpc and zerorpc-node for the interoperability tests
+
+$(PEERS)/.stamp-$(PEER_KEY): | system
+	bash $(PEER_INSTALLER) $(PEERS)
+	@rm -f $(PEERS)/.stamp-*
+	@touch $@
+
+soak: install ## run fault, load and size tests at full length
+	$(BIN)/python -m tests.soak
+
+lint: install ## check style and format
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+
+type: install ## check types
+	$(BIN)/mypy $(TYPED)
+
+bench: $(VENV)/.stamp-bench peers ## measure side by side with other libraries (BENCH=tiny for a glance)
+	$(BIN)/python -m benchmarks
+
+fuzz: $(VENV)/.stamp-fuzz ## feed the parsers garbage, guided by coverage (FUZZ_SECONDS=N for each)
+	$(BIN)/python -m fuzz
+
+docs: install ## run every command and snippet of README.md and docs/
+	$(PYTEST) tests/docs $(PYTEST_ARGS)
+
+check: lint type test ## all that a change must pass
+
+clean: ## remove everything that was built or installed
+	rm -rf .venv .venv-* $(PEERS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

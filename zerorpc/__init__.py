@@ -1,0 +1,1 @@
+"""Remote calls between Python processes over ZeroMQ, MessagePack and gevent."""
