@@ -1,0 +1,1 @@
+"""Tests that hold the written documents against the code they describe."""
