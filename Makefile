@@ -12,9 +12,7 @@ PYTEST  := $(BIN)/python -m pytest
 PYTEST_ARGS ?=
 
 # The trees that exist, in the order in which a reader meets them.
-TYPED   := $(wildcard zerorpc daemons demo benchmarks fuzz tests)
-SOURCES := $(TYPED)
-PEER_INSTALLER := tests/interop/peers/install.sh
+TREES   := $(wildcard zerorpc daemons demo benchmarks fuzz tests)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -37,7 +35,7 @@ $(VENV)/.stamp-%: $(VENV)/.stamp
 demo: install ## show the library at work in half a minute, checking each step
 	$(BIN)/python demo/demo.py
 
-test: test-main test-others ## run the whole suite, then its fast half on every other Python found
+test: test-others test-main ## run the fast half on every other Python found, then the whole suite
 
 test-main: install system peers
 	$(PYTEST) $(PYTEST_ARGS)
@@ -48,25 +46,19 @@ test-others: install
 system: ## install the programs that tests talk to (as root on Debian; elsewhere says what is missing)
 	@.ci/system-programs
 
-# What is installed depends on every file beside the installer, so that is what the stamp is keyed on.
-PEER_KEY := $(shell cat $(wildcard tests/interop/peers/*) 2>/dev/null | cksum | cut -d ' ' -f 1)
-
-peers: $(if $(wildcard $(PEER_INSTALLER)),$(PEERS)/.stamp-$(PEER_KEY)) ## install stock zerorpc and zerorpc-node for the interoperability tests
-
-$(PEERS)/.stamp-$(PEER_KEY): | system
-	bash $(PEER_INSTALLER) $(PEERS)
-	@rm -f $(PEERS)/.stamp-*
-	@touch $@
+# The installer keeps its own stamps, one for each peer, and returns at once where they fit.
+peers: system ## install stock zerorpc and zerorpc-node for the interoperability tests
+	@PYTHON="$(PYTHON)" sh tests/interop/peers/install.sh $(PEERS)
 
 soak: install ## run fault, load and size tests at full length
 	$(BIN)/python -m tests.soak
 
 lint: install ## check style and format
-	$(BIN)/ruff check $(SOURCES)
-	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(TREES)
+	$(BIN)/ruff format --check $(TREES)
 
 type: install ## check types
-	$(BIN)/mypy $(TYPED)
+	$(BIN)/mypy $(TREES)
 
 bench: $(VENV)/.stamp-bench peers ## measure side by side with other libraries (BENCH=tiny for a glance)
 	$(BIN)/python -m benchmarks

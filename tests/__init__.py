@@ -1,0 +1,1 @@
+"""The test suite; docs/architecture.md tells what each folder proves."""
