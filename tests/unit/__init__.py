@@ -1,0 +1,1 @@
+"""Tests without sockets, sleeps or mocks; the files mirror the package."""
