@@ -11,18 +11,6 @@ from tests.architecture.source import ROOT
 
 TARGETS = ["install", "demo", "test", "soak", "lint", "type", "bench", "fuzz", "docs"]
 TARGETS += ["check", "clean"]
-    "install",
-    "demo",
-    "test",
-    "soak",
-    "lint",
-    "type",
-    "bench",
-    "fuzz",
-    "docs",
-    "check",
-    "clean",
-]
 
 
 @pytest.fixture(scope="module")

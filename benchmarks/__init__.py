@@ -1,0 +1,5 @@
+"""What the library costs and how fast it is, beside the peers a team would pick instead.
+
+`python -m benchmarks` runs one file per target (P1 to P7, and the bounds in milliseconds);
+peers run side by side in one run, because machines drift and only ratios last.
+"""
