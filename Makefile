@@ -60,7 +60,8 @@ lint: install ## check style and format
 type: install ## check types
 	$(BIN)/mypy $(TREES)
 
-bench: $(VENV)/.stamp-bench peers ## measure side by side with other libraries (BENCH=tiny for a glance)
+bench: install peers ## measure side by side with other libraries (BENCH=tiny for a glance)
+	@PYTHON="$(PYTHON)" sh benchmarks/peers/install.sh $(PEERS)
 	$(BIN)/python -m benchmarks
 
 fuzz: $(VENV)/.stamp-fuzz ## feed the parsers garbage, guided by coverage (FUZZ_SECONDS=N for each)
