@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .introspection import paired
+from zerorpc.introspection import paired
 
 # A bound method's own first parameter, as it stands at the head of a signature text.
 _SELF = re.compile(r"^\((?:self|cls)(?:: [^,()=]+)?(?:, /)?(?:, |(?=\)))")
@@ -59,6 +59,7 @@ def normalize_inspect(reply: object) -> ServiceDescription:
     `[name, argspec, doc]`; text may be bytes, as Python 2 servers send it.
     """
     fields = _mapping(reply, "the description")
+    # The only key that cannot be done without: it is what was asked for.
     if "methods" not in fields:
         raise ValueError("the description has no 'methods'")
     name = _optional_text(fields.get("name"), "the service's name") or ""
@@ -77,6 +78,7 @@ def method_from_argspec(name: object, spec: object, doc: object) -> MethodDescri
     if spec is None:
         return MethodDescription(method, doc=doc)
     parts = _sequence(spec, f"the argspec of {method!r}")
+    # Later Pythons know specs of seven parts; the first four mean the same.
     if len(parts) < 4:
         raise ValueError(f"the argspec of {method!r} has {len(parts)} parts instead of 4")
     names = _sequence(parts[0], f"the argument names of {method!r}")
@@ -95,6 +97,7 @@ def method_from_argspec(name: object, spec: object, doc: object) -> MethodDescri
 
 def render_method(method: MethodDescription) -> str:
     """`name(arg, b=3)` as a caller would write it, without `self`; `name(...)` if unknown."""
+    # The text knows more: keyword-only parameters and annotations are nowhere else.
     if method.signature is not None:
         return method.name + _SELF.sub("(", method.signature, count=1)
     if method.arguments is None:
@@ -113,6 +116,7 @@ def _method_from_map(key: object, details: object) -> MethodDescription:
     method = _text(key, "a method's name")
     fields = _mapping(details, f"the description of {method!r}")
     args = fields.get("args")
+    # Ours alone; another peer may mean something else by it.
     is_stream = fields.get("stream")
     return MethodDescription(
         method,
@@ -156,10 +160,11 @@ def _mapping(value: object, what: str) -> dict[str, Any]:
 def _sequence(value: object, what: str) -> list[Any]:
     if not isinstance(value, (list, tuple)):
         raise ValueError(f"{what} is not a list but {type(value).__name__}")
-    return list(value)
+    return list(value)  # a tuple comes from callers that did not go through the wire
 
 
 def _text(value: object, what: str) -> str:
+    # Python 2 peers send their native strings as bytes, in whatever encoding their source had.
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if not isinstance(value, str):

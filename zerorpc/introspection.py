@@ -62,6 +62,7 @@ def argspec_of(functor: Callable[..., Any]) -> list[Any] | None:
             varargs = parameter.name
         elif parameter.kind is parameter.VAR_KEYWORD:
             keywords = parameter.name
+    # None and not []: so it was with getargspec, and stock's command line relies on it.
     return [args, varargs, keywords, defaults or None]
 
 
@@ -95,6 +96,7 @@ def signature_text(functor: Callable[..., Any]) -> str | None:
 def docstring_of(functor: object) -> str | None:
     """The docstring as written; a partial without one of its own has that of its function."""
     doc = _text_attribute(functor, "__doc__")
+    # An instance shows its class's docstring; that of `partial` says nothing about the call.
     if isinstance(functor, functools.partial) and doc == functools.partial.__doc__:
         return docstring_of(functor.func)
     return doc
@@ -121,6 +123,7 @@ def portable(value: object, depth: int = 0) -> Any:
     if isinstance(value, int) and _INT_MIN <= value <= _INT_MAX:
         return value
     if depth < _DEPTH_MAX:
+        # Both are arrays on the wire, and arrive as lists.
         if isinstance(value, (list, tuple)):
             return [portable(item, depth + 1) for item in value]
         if isinstance(value, dict) and all(isinstance(key, (str, bytes, int)) for key in value):
@@ -143,6 +146,7 @@ def _repr(value: object) -> str:
     try:
         return plain_text(repr(value))
     except Exception:
+        # A repr of its own that fails is passed over; this one cannot.
         return object.__repr__(value)
 
 

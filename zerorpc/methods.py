@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
-from . import introspection
+from zerorpc import introspection
 
 
 class DecoratorBase:
@@ -31,15 +31,17 @@ class DecoratorBase:
         if not callable(functor) and not hasattr(type(functor), "__get__"):
             raise TypeError(f"{functor!r} is not callable")
         self._functor: Callable[..., Any] = functor
+        # For `inspect.signature` and `help()`, which look through it.
         self.__wrapped__ = functor
         self.__doc__ = introspection.docstring_of(functor)
         self.__name__ = introspection.name_of(functor)
 
     def __get__(self, instance: object, owner: type | None = None) -> DecoratorBase:
+        functor = self._functor
+        # Of the type, as Python itself does: an object that answers to every name is no descriptor.
+        bind = getattr(type(functor), "__get__", None)
         # A partial is called as it is: that it may become a method descriptor in a later
         # Python (3.13 warns) must not change what is exposed.
-        functor = self._functor
-        bind = getattr(type(functor), "__get__", None)
         if bind is None or isinstance(functor, functools.partial):
             return self
         bound = bind(functor, instance, owner)
@@ -93,6 +95,7 @@ def expose(target: object, hidden: frozenset[str] = frozenset()) -> dict[str, De
     if isinstance(target, dict):
         return {_checked_name(name): _checked_method(name, f) for name, f in target.items()}
     methods = {}
+    # Sorted by `dir`, and so is what `_zerorpc_list` answers, as ever.
     for name in dir(target):
         if name.startswith("_") or name in hidden:
             continue
@@ -127,6 +130,7 @@ def builtins(name: str, methods: Mapping[str, DecoratorBase]) -> dict[str, Decor
 
     They describe whatever `methods` holds then, hence themselves too once they are put there.
     """
+    # Bound methods, and not closures, so that they come with names and docstrings of their own.
     functors = _Builtins(name, methods)
     return {
         "_zerorpc_ping": rep(functors.ping),
@@ -167,6 +171,7 @@ class _Builtins:
 
     def description(self) -> dict[str, Any]:
         """The name of this service, and of each method its arguments, docstring and kind."""
+        # Made anew each time, some 60 us a method: most services are asked once, if ever.
         return {
             "name": self._name,
             "methods": {
