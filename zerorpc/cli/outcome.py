@@ -1,0 +1,88 @@
+"""How the program ends: its exit statuses, and the mistake that is told in one line.
+
+Pure: decides nothing and prints nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from enum import IntEnum
+
+from zerorpc.errors import EndpointError, LostRemote, Overloaded, RemoteError, TimeoutExpired
+
+# How many similar names a "did you mean" offers: more than this is a list, not a hint.
+_SUGGESTIONS_MAX = 3
+# Above difflib's own 0.6, which takes "zlib" for "urlib".
+_SIMILARITY_MIN = 0.7
+
+
+class Exit(IntEnum):
+    """The exit statuses; a script may tell them apart."""
+
+    OK = 0
+    # The remote method raised: its traceback is on stderr.
+    REMOTE_ERROR = 1
+    # What was asked for cannot be: arguments, endpoint, module, JSON, unknown method.
+    MISTAKE = 2
+    # No answer in time, the remote is gone, or a hub is too busy to take the call.
+    UNREACHABLE = 3
+    # Shells say 128 + the number of the signal.
+    INTERRUPTED = 130
+    BROKEN_PIPE = 141
+    TERMINATED = 143
+
+
+class Mistake(Exception):
+    """Something the user can put right; the message is one line that says how."""
+
+
+class Unreachable(Exception):
+    """Nobody answers; the message is one line that says who was asked."""
+
+
+def ending(error: Exception) -> tuple[Exit, str]:
+    """The exit status that `error` stands for, and what to say of it."""
+    if isinstance(error, (Mistake, EndpointError)):
+        return Exit.MISTAKE, str(error)
+    if isinstance(error, (Unreachable, TimeoutExpired, LostRemote, Overloaded)):
+        return Exit.UNREACHABLE, printable(str(error))
+    if isinstance(error, RemoteError):
+        return Exit.REMOTE_ERROR, _remote_traceback(error)
+    return Exit.REMOTE_ERROR, f"{type(error).__name__}: {error}"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return `; did you mean "quote"?` with the names closest to `word`, or nothing."""
+    by_lower = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(word.lower(), by_lower, _SUGGESTIONS_MAX, _SIMILARITY_MIN)
+    if not close:
+        return ""
+    return f"; did you mean {' or '.join(quoted(by_lower[name]) for name in close)}?"
+
+
+def quoted(text: str) -> str:
+    """Return `text` in double quotes, control characters made harmless for a terminal."""
+    return f'"{printable(text)}"'
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    """Return `text` with what a terminal would obey instead of show written as an escape.
+
+    Docs and tracebacks come from a remote that the user need not trust; `keep` lists the control
+    characters that stay, such as the newlines of a docstring.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() or char in keep else char.encode("unicode_escape").decode()
+        for char in text
+    )
+
+
+def _remote_traceback(error: RemoteError) -> str:
+    """What the remote said, ending in a line with the exception's name and message."""
+    last = f"{error.name}: {error.msg}" if error.msg else str(error.name)
+    told = (error.traceback or "").rstrip()
+    text = told if last.rstrip() in told else f"{told}\n{last}".lstrip("\n")
+    return printable(text, keep="\n\t")
