@@ -1,0 +1,122 @@
+"""How results look: text for people on a terminal, plain lines and JSON for other programs.
+
+Only results go to stdout; what is said about them goes to stderr. Colours and aligned columns are
+for terminals, and `NO_COLOR` (https://no-color.org) switches the colours off there too.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import pprint
+import shutil
+from collections.abc import Iterable, Mapping
+from typing import IO, Any
+
+_BOLD = "\033[1m"
+_RED = "\033[1;31m"
+_PLAIN = "\033[0m"
+# Between columns: one space could belong to a cell.
+_GAP = "  "
+# A name longer than this pushes its own line out instead of all others.
+_COLUMN_MAX = 32
+
+
+class Paper:
+    """One stream to write on, and what may be written there: colours, columns of which width."""
+
+    def __init__(
+        self, stream: IO[str], environ: Mapping[str, str], width: int | None = None
+    ) -> None:
+        self._stream = stream
+        self.is_terminal = stream.isatty()
+        has_colour = not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+        self._is_coloured = self.is_terminal and has_colour
+        self._width = width or shutil.get_terminal_size().columns
+
+    def line(self, text: str = "") -> None:
+        """Write a line, visible at once: the reader may be waiting for it in a pipe."""
+        self._stream.write(f"{text}\n")
+        self._stream.flush()
+
+    def text(self, text: str) -> None:
+        """Write `text` as it is."""
+        self._stream.write(text)
+        self._stream.flush()
+
+    def bold(self, text: str) -> str:
+        """`text` as a headline, where the stream has such a thing."""
+        return f"{_BOLD}{text}{_PLAIN}" if self._is_coloured else text
+
+    def red(self, text: str) -> str:
+        """`text` as an alarm, where the stream has such a thing."""
+        return f"{_RED}{text}{_PLAIN}" if self._is_coloured else text
+
+    def table(self, rows: Iterable[tuple[str, str]]) -> None:
+        """Write rows of two cells: aligned and cut to the width of a terminal, else one space."""
+        if not self.is_terminal:
+            self.text("".join(f"{name} {rest}\n" for name, rest in rows))
+            return
+        rows = list(rows)
+        column = min(max((len(name) for name, _ in rows), default=0), _COLUMN_MAX)
+        for name, rest in rows:
+            room = self._width - max(len(name), column) - len(_GAP)
+            self.line(f"{self.bold(name)}{' ' * (column - len(name))}{_GAP}{_cut(rest, room)}")
+
+
+def write_value(value: Any, paper: Paper, *, is_json: bool) -> None:
+    """Write the answer to a call."""
+    paper.line(_as_json(value) if is_json else pprint.pformat(value))
+
+
+def write_stream(items: Iterable[Any], paper: Paper, *, is_json: bool) -> None:
+    """Write each item as soon as it comes; as JSON, one array that grows.
+
+    Where the stream ends in an error the array stays open, so no reader takes it for whole.
+    """
+    if not is_json:
+        for item in items:
+            write_value(item, paper, is_json=False)
+        return
+    separator = "["
+    for item in items:
+        paper.text(separator + _as_json(item))
+        separator = ","
+    paper.line("[]" if separator == "[" else "]")
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(_for_json(value))
+
+
+def _for_json(value: Any) -> Any:
+    """`value` in the terms of JSON: bytes as text, or as base64 if they are no UTF-8."""
+    if isinstance(value, dict):
+        return {_key_for_json(key): _for_json(item) for key, item in value.items()}
+    # Before sequences: MessagePack's extension types are tuples (code, bytes).
+    if hasattr(value, "_asdict"):
+        return _for_json(value._asdict())
+    if isinstance(value, (list, tuple)):
+        return [_for_json(item) for item in value]
+    if isinstance(value, (bytes, bytearray)):
+        return _text(bytes(value))
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    return str(value)
+
+
+def _key_for_json(key: Any) -> str | int | float | None:
+    if key is None or isinstance(key, (str, int, float)):
+        return key
+    return _text(key) if isinstance(key, bytes) else str(key)
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return base64.b64encode(data).decode("ascii")
+
+
+def _cut(text: str, room: int) -> str:
+    return text if len(text) <= room or room < 1 else f"{text[: room - 1]}…"
