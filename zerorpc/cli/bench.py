@@ -1,0 +1,123 @@
+"""Measuring a service: one call repeated, its rate and latencies summed up."""
+
+from __future__ import annotations
+
+import math
+import time
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import gevent
+
+from zerorpc.errors import RemoteError, ZerorpcError
+
+from .outcome import Exit
+from .output import Paper, write_value
+
+_PERCENTILES = (50, 90, 99)
+
+
+@dataclass(slots=True)
+class Measurement:
+    """What was seen: a latency in seconds per call that succeeded, failures by their name."""
+
+    latencies: array[float] = field(default_factory=lambda: array("d"))
+    failures: Counter[str] = field(default_factory=Counter)
+    items: int = 0
+    seconds: float = 0.0
+    has_remote_error: bool = False
+
+    @property
+    def status(self) -> Exit:
+        """How the program ends after this: as badly as its worst call."""
+        if not self.failures:
+            return Exit.OK
+        return Exit.REMOTE_ERROR if self.has_remote_error else Exit.UNREACHABLE
+
+
+def measure(
+    call: Callable[[], Any], *, repeat: int | None, seconds: float | None, concurrency: int | None
+) -> Measurement:
+    """Call `repeat` times or for `seconds`, that many in flight at a time.
+
+    Without `concurrency`, all of `repeat` calls are made at once, those of `seconds` in turn.
+    """
+    measurement = Measurement()
+    started = time.perf_counter()
+    turns = iter(range(repeat)) if repeat is not None else _until(started + (seconds or 0.0))
+    workers = min(concurrency or repeat or 1, repeat or math.inf)
+    greenlets = [gevent.spawn(_work, call, turns, measurement) for _ in range(int(workers))]
+    gevent.joinall(greenlets, raise_error=True)
+    measurement.seconds = time.perf_counter() - started
+    return measurement
+
+
+def consume(result: Any) -> int:
+    """Read a stream to its end and return the number of its items; nothing to do for a value."""
+    return sum(1 for _ in result) if isinstance(result, Iterator) else 0
+
+
+def report(measurement: Measurement, paper: Paper, *, is_json: bool) -> None:
+    """Print the summary: aligned for a terminal, `name value` lines or JSON for programs."""
+    summary = summarize(measurement)
+    if is_json:
+        write_value(summary, paper, is_json=True)
+    else:
+        paper.table((name, _shown(value)) for name, value in summary.items())
+
+
+def summarize(measurement: Measurement) -> dict[str, int | float]:
+    """The figures, in the order in which they are printed."""
+    ordered = sorted(measurement.latencies)
+    seconds = measurement.seconds or math.inf
+    summary: dict[str, int | float] = {
+        "calls": len(ordered),
+        "failed": measurement.failures.total(),
+        "seconds": measurement.seconds,
+        "calls_per_second": len(ordered) / seconds,
+    }
+    if measurement.items:
+        summary["items_per_second"] = measurement.items / seconds
+    if ordered:
+        summary["mean_ms"] = sum(ordered) / len(ordered) * 1000
+        summary["min_ms"] = ordered[0] * 1000
+        for percent in _PERCENTILES:
+            summary[f"p{percent}_ms"] = percentile(ordered, percent) * 1000
+        summary["max_ms"] = ordered[-1] * 1000
+    return summary
+
+
+def percentile(ordered: Sequence[float], percent: int) -> float:
+    """The least value that `percent` of the values do not exceed (nearest rank)."""
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
+
+
+def _until(end: float) -> Iterator[int]:
+    turn = 0
+    while time.perf_counter() < end:
+        yield turn
+        turn += 1
+
+
+def _work(call: Callable[[], Any], turns: Iterator[int], measurement: Measurement) -> None:
+    clock = time.perf_counter
+    for _ in turns:
+        started = clock()
+        try:
+            measurement.items += consume(call())
+        except RemoteError as error:
+            measurement.has_remote_error = True
+            measurement.failures[error.name] += 1
+        except ZerorpcError as error:
+            measurement.failures[type(error).__name__] += 1
+        else:
+            measurement.latencies.append(clock() - started)
+
+
+def _shown(value: int | float) -> str:
+    return (
+        str(value) if isinstance(value, int) else f"{value:.4g}" if value < 1000 else f"{value:.0f}"
+    )
