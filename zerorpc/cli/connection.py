@@ -1,0 +1,54 @@
+"""Binding and connecting as the options say, told on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from zerorpc.errors import EndpointError
+
+from .arguments import Options
+from .outcome import Mistake, quoted
+from .output import Paper
+
+
+class Attachable(Protocol):
+    """A client or a server, as far as its endpoints go."""
+
+    def bind(self, endpoint: str) -> list[str]:
+        """Listen."""
+
+    def connect(self, endpoint: str) -> list[str]:
+        """Connect."""
+
+
+def attach(end: Attachable, options: Options, status: Paper | None) -> None:
+    """Bind and connect `end`; each success is told to `status`, with the port if it was chosen.
+
+    A refused endpoint is a Mistake.
+    """
+    for endpoint in options.bind:
+        bound = _attempt(end.bind, endpoint)
+        if status is not None:
+            status.line(f"binding to {quoted(endpoint)}")
+            for real in bound:
+                if real.rpartition(":")[2] != endpoint.rpartition(":")[2]:
+                    status.line(f"listening on {quoted(real)}")
+    for endpoint in options.connect:
+        _attempt(end.connect, endpoint)
+        if status is not None:
+            status.line(f"connecting to {quoted(endpoint)}")
+
+
+def _attempt(attach_one: Callable[[str], list[str]], endpoint: str) -> list[str]:
+    try:
+        return attach_one(endpoint)
+    except EndpointError as error:
+        raise Mistake(f"{error}{_hint(endpoint)}") from error
+
+
+def _hint(endpoint: str) -> str:
+    if "://" in endpoint:
+        return ""
+    example = f"tcp://{endpoint}" if ":" in endpoint else "tcp://localhost:1234"
+    return f"; an endpoint looks like {quoted(example)}"
