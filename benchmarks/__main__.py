@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks import (
+    bounds,
     machine,
     p1_sequential,
     p2_concurrent,
@@ -37,6 +38,7 @@ _RUNS: dict[str, Callable[[Plan], Report]] = {
     "P5": p5_open_calls.run,
     "P6": p6_million.run,
     "P7": p7_startup.run,
+    "bounds": bounds.run,
 }
 _PREAMBLE = (
     "Written by `python -m benchmarks --write`. Ratios are taken within one round and their "

@@ -15,7 +15,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks import ratio, roster
@@ -103,30 +103,37 @@ def run_client(
     load: Load,
     environment: Mapping[str, str] | None = None,
     seconds: float = _SPARE_SECONDS,
+    when_waiting: Callable[[], None] | None = None,
 ) -> Result:
-    """Run one client to its end, and give what it measured; `seconds` are on top of its load."""
-    options = [
-        f"--{name.replace('_', '-')}={value}"
-        for name, value in dataclasses.asdict(load).items()
-        if name != "mode"
-    ]
-    command = entry.client.command("client", endpoint, load.mode, *options, core=entry.core)
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=load.seconds + seconds,
-            env={**os.environ, **(environment or {})},
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise RunFailed(f"{entry.label}: no result in {error.timeout:.0f} s") from None
-    if done.returncode:
-        raise RunFailed(f"{entry.label}: {_last(done.stderr)}")
-    result: Result = json.loads(done.stdout.splitlines()[-1])
+    """Run one client to its end, and give what it measured; `seconds` are on top of its load.
+
+    A client that waits for something to happen says so in a line; then `when_waiting` is called.
+    """
+    process = subprocess.Popen(
+        entry.client.command("client", endpoint, load.mode, *_options(load), core=entry.core),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **(environment or {})},
+    )
+    with process:
+        try:
+            if when_waiting and process.stdout and process.stdout.readline():
+                when_waiting()
+            output, errors = process.communicate(timeout=load.seconds + seconds)
+        except subprocess.TimeoutExpired as error:
+            process.kill()
+            raise RunFailed(f"{entry.label}: no result in {error.timeout:.0f} s") from None
+    if process.returncode:
+        raise RunFailed(f"{entry.label}: {_last(errors)}")
+    result: Result = json.loads(output.splitlines()[-1])
     return result
+
+
+def _options(load: Load) -> list[str]:
+    fields = dataclasses.asdict(load).items()
+    return [f"--{name.replace('_', '-')}={value}" for name, value in fields if name != "mode"]
 
 
 def contest(entries: Sequence[Entry], load: Load, plan: Plan) -> Outcome:

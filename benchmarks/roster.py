@@ -18,6 +18,10 @@ GRPC_AIO = "grpcio aio"
 ZERO = "Zero"
 RPYC = "RPyC"
 THRIFT = "thriftpy2"
+# Ours once more, each with a difference that `bounds` measures.
+HOOKED = "ours, one hook"
+UNWATCHED = "ours, no watchdog"
+BOUNDS = "ours, bounds"
 
 # What each name runs: the module in peers/, and the environment below .peers ("" is this one).
 _RUNS = {
@@ -30,6 +34,9 @@ _RUNS = {
     ZERO: ("zero_tcp", "bench"),
     RPYC: ("rpyc_threaded", "bench"),
     THRIFT: ("thrift", "bench"),
+    HOOKED: ("ours_hooked", ""),
+    UNWATCHED: ("ours_unwatched", ""),
+    BOUNDS: ("ours_bounds", ""),
 }
 
 # Those that stand for what a team would pick instead.
