@@ -1,0 +1,352 @@
+"""One conversation: credit, heartbeat, deadline and close, as a state machine without I/O.
+
+| state | what happens                                         | next   | then `take()` raises |
+|-------|------------------------------------------------------|--------|----------------------|
+| OPEN  | OK, ERR or STREAM_DONE is received, or sent          | DONE   | nothing, gives None  |
+| OPEN  | `_zpc_close` is received by the side that was called | FAILED | LostRemote           |
+| OPEN  | nothing heard for 2.5 heartbeat intervals            | FAILED | LostRemote           |
+| OPEN  | the connection broke                                 | FAILED | LostRemote           |
+| OPEN  | the peer overran its window, or too much lies unread | FAILED | LostRemote           |
+| OPEN  | the deadline passed                                  | FAILED | TimeoutExpired       |
+| OPEN  | `close()`                                            | CLOSED | ClosedError          |
+| other | anything                                             | same   | as before            |
+
+Rules:
+
+1. Sending costs one credit; `_zpc_more [n]` brings n. Each side starts with one, which the request
+   uses up for the caller and the first answer for the called. Control events (`_zpc_*`) cost none.
+2. The receiver promises no more than its window less what is promised or unread already, and
+   promises again when that has fallen below half.
+3. Every event is a sign of life. A peer is lost 2.5 intervals after the last one: never within two,
+   always by three.
+4. A peer of v1 or v2 uses `_zpc_hb [n]` for credit too, and gets its grants under that name.
+5. A peer with text ids is zerorpc-node, whose grants *set* the credit; all others *add* to it. What
+   we grant such a peer replaces what it was promised, so the rest of an old promise counts no more.
+
+Everything here is called with events and instants (`now`, seconds of any monotonic clock) and
+answers with values; what it may not know is sockets, clocks, greenlets, and the meaning of results.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from zerorpc.errors import ClosedError, LocalProtocolError, LostRemote, TimeoutExpired, ZerorpcError
+from zerorpc.wire import (
+    CLOSE,
+    CONTROL_PREFIX,
+    FINAL,
+    HEARTBEAT,
+    MORE,
+    STREAM,
+    VERSION,
+    Event,
+    Frames,
+    Id,
+)
+
+LOST_AFTER = 2.5  # heartbeat intervals of silence
+
+
+class State(Enum):
+    """Where a conversation stands; see the table at the head of this module."""
+
+    OPEN = "open"
+    DONE = "done"
+    FAILED = "failed"
+    CLOSED = "closed"
+
+
+class Effect(Enum):
+    """What a received event means to whoever owns the channel."""
+
+    QUIET = "nothing to do"
+    WAKE = "there is something to look at"
+    DROPPED = "the event was not expected"
+
+
+# Bound once: looking up a member of an Enum class costs more than the comparison with it.
+OPEN, DONE, FAILED, CLOSED = State.OPEN, State.DONE, State.FAILED, State.CLOSED
+QUIET, WAKE, DROPPED = Effect.QUIET, Effect.WAKE, Effect.DROPPED
+
+
+def _nobody() -> None:
+    """Stand in for the owner that nobody has named yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one peer may cost us; the defaults are generous and all finite.
+
+    `event_bytes` bounds one event both ways and `containers` the arrays and maps in a received one.
+    `channels` bounds the open conversations of a socket, `channels_per_peer` those of one peer.
+    `window` and `window_bytes` bound what a stream's receiver promises when no `slots` are given;
+    `unread_bytes` is where a conversation whose reader does not keep up is broken off.
+    `backlog_bytes` bounds, per peer, what waits because the peer or the network takes no more.
+    """
+
+    event_bytes: int = 256 << 20
+    containers: int = 250_000
+    channels: int = 100_000
+    channels_per_peer: int = 50_000
+    window: int = 1000
+    window_bytes: int = 16 << 20
+    unread_bytes: int = 1 << 30
+    backlog_bytes: int = 64 << 20
+
+
+class Channel:
+    """One end of a conversation with a peer; made by the multiplexer, owned by a driver.
+
+    `wake` is called, without arguments, after the state changed in a way that the owner waits for;
+    `home` is the driver's to set.
+    """
+
+    __slots__ = (
+        "credit",
+        "envelope",
+        "error",
+        "expires",
+        "home",
+        "id",
+        "interval",
+        "is_opener",
+        "is_passive",
+        "is_sent",
+        "is_setting",
+        "item_bytes",
+        "last_heard",
+        "limits",
+        "method",
+        "next_beat",
+        "promised",
+        "slots",
+        "state",
+        "tail",
+        "timeout",
+        "unread",
+        "unread_bytes",
+        "version",
+        "wake",
+    )
+
+    def __init__(
+        self,
+        envelope: Frames,
+        channel_id: Id,
+        method: str,
+        now: float,
+        limits: Limits,
+        *,
+        is_opener: bool,
+        interval: float | None,
+        is_passive: bool = False,
+        version: int = VERSION,
+        slots: int | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        self.envelope = envelope
+        self.id = channel_id
+        self.method = method
+        self.limits = limits
+        self.is_opener = is_opener
+        self.version = version
+        self.is_setting = type(channel_id) is str
+        self.is_passive = is_passive
+        self.is_sent = not is_opener
+        self.interval = interval
+        self.last_heard = now
+        self.next_beat = now if interval is None else now + interval
+        self.slots = slots
+        self.timeout = timeout
+        self.expires = None if timeout is None else now + timeout
+        self.state = OPEN
+        self.error: ZerorpcError | None = None
+        self.credit = 0 if is_opener else 1
+        self.promised = 1 if is_opener else 0
+        self.unread: deque[tuple[Event, int]] | None = None
+        self.unread_bytes = 0
+        self.item_bytes = 0
+        self.tail: bytes | None = None
+        self.home: Any = None
+        self.wake: Callable[[], Any] = _nobody
+
+    # -- what comes in -----------------------------------------------------------------------
+
+    def receive(self, event: Event, size: int, now: float) -> Effect:
+        """Take in an event of `size` bytes that the peer sent on this channel."""
+        self.last_heard = now
+        name = event.name
+        if name.startswith(CONTROL_PREFIX):
+            return self._receive_control(name, event.args)
+        if self.promised > 0:
+            self.promised -= 1
+        elif not (self.is_setting and self.is_opener):
+            return self._overrun(name)
+        if self.unread is None:
+            self.unread = deque()
+        self.unread.append((event, size))
+        if name in FINAL:
+            self.state = DONE
+            return WAKE
+        self.unread_bytes += size
+        if self.unread_bytes > self.limits.unread_bytes:
+            return self.fail(LostRemote(f"{self.unread_bytes} bytes lie unread: too much"))
+        self.item_bytes = max(size, self.item_bytes * 7 >> 3)
+        if name == STREAM:
+            self._expect_next_item(now)
+        return WAKE
+
+    def _receive_control(self, name: str, args: Any) -> Effect:
+        if name == HEARTBEAT:
+            self.is_passive = False
+            return self._receive_credit(args) if self.version < VERSION else QUIET
+        if name == MORE:
+            return self._receive_credit(args)
+        if name == CLOSE and not self.is_opener:
+            return self.fail(LostRemote("the caller closed the call"))
+        return DROPPED
+
+    def _receive_credit(self, args: Any) -> Effect:
+        if type(args) is not list or len(args) != 1 or type(args[0]) is not int or args[0] < 0:
+            return DROPPED
+        grant = args[0]
+        if self.is_setting:
+            # Never below what is left, so that a peer which does mean "add" cannot starve either.
+            self.credit = max(self.credit, grant)
+        else:
+            self.credit += grant
+        return WAKE if grant else QUIET
+
+    def _overrun(self, name: str) -> Effect:
+        """Refuse an event beyond the promise; from the side that answers it ends the conversation.
+
+        Dropping it there would leave a hole in a stream or lose the result of a call.
+        """
+        if self.is_opener:
+            return self.fail(LostRemote(f"the peer sent {name!r:.40} beyond its window"))
+        return DROPPED
+
+    # -- what goes out -----------------------------------------------------------------------
+
+    def spend(self, name: str) -> None:
+        """Account for an event called `name` that is about to be sent.
+
+        Raises the channel's error when it is over, `LocalProtocolError` when there is no credit.
+        """
+        if self.state is not OPEN:
+            raise self.error or LocalProtocolError(f"{name} after the end of the conversation")
+        if self.credit < 1:
+            raise LocalProtocolError(f"{name} sent without credit")
+        self.credit -= 1
+        if name in FINAL:
+            self.state = DONE
+
+    def grant(self) -> int:
+        """Return how many more events to promise the peer now, 0 for none, and note the promise."""
+        if self.state is not OPEN:
+            return 0
+        window = self.slots or self._window_by_bytes()
+        held = self.promised + (len(self.unread) if self.unread else 0)
+        if held >= (window >> 1 or 1):
+            return 0
+        more = window - held
+        self.promised = more if self.is_setting else self.promised + more
+        return more
+
+    def _window_by_bytes(self) -> int:
+        if not self.item_bytes:
+            return self.limits.window
+        return max(1, min(self.limits.window, self.limits.window_bytes // self.item_bytes))
+
+    # -- what the owner asks -----------------------------------------------------------------
+
+    def take(self) -> Event | None:
+        """Return the next unread event, or None when there is none yet (or none after DONE).
+
+        Raises the channel's error once everything that came before it was taken.
+        """
+        if self.unread:
+            event, size = self.unread.popleft()
+            self.unread_bytes -= size
+            return event
+        if self.error is not None:
+            raise self.error
+        return None
+
+    def await_item(self, now: float) -> None:
+        """Start the clock of a reader that waits for a stream's next item."""
+        if self.expires is not None:
+            self._expect_next_item(now)
+
+    def _expect_next_item(self, now: float) -> None:
+        # Where heartbeats watch over the peer, a stream may be silent for as long as it likes.
+        watched = self.interval is not None or self.timeout is None
+        self.expires = None if watched else now + (self.timeout or 0)
+
+    def fail(self, error: ZerorpcError) -> Effect:
+        """End the conversation with `error`, unless it is over already."""
+        if self.state is not OPEN:
+            return QUIET
+        self.state = FAILED
+        self.error = error
+        return WAKE
+
+    def close(self) -> bool:
+        """End the conversation from this side; tells whether the peer wants to hear of it."""
+        if self.state is not OPEN:
+            return False
+        self.state = CLOSED
+        self.error = ClosedError("this call was closed")
+        return self.is_opener and self.is_sent
+
+    # -- time --------------------------------------------------------------------------------
+
+    @property
+    def has_lapsed(self) -> bool:
+        """Whether an opening event that still waits to be sent is needed no more."""
+        return self.state is not OPEN
+
+    @property
+    def deadline(self) -> float | None:
+        """The next instant at which `on_deadline` has something to do, or None."""
+        if self.interval is None or self.is_passive:
+            return self.expires
+        due = min(self.next_beat, self.last_heard + LOST_AFTER * self.interval)
+        return due if self.expires is None else min(due, self.expires)
+
+    def on_deadline(self, now: float, is_silence_certain: bool) -> tuple[Effect, bool]:
+        """Do what is due at `now`; returns the effect, and whether a heartbeat is to be sent.
+
+        Pass `is_silence_certain=False` while events may lie unread in the socket.
+        """
+        if self.expires is not None and now >= self.expires:
+            if not self.unread:
+                return self.fail(TimeoutExpired(self.timeout or 0, self._doing())), False
+            self._expect_next_item(now)
+        if self.interval is None or self.is_passive:
+            return QUIET, False
+        if is_silence_certain and now >= self.last_heard + LOST_AFTER * self.interval:
+            return self.fail(LostRemote(self._silence(now))), False
+        return QUIET, self.is_beat_due(now)
+
+    def is_beat_due(self, now: float, late: float = 0.0) -> bool:
+        """Tell whether a heartbeat was due `late` seconds ago; if so it counts as sent."""
+        if self.interval is None or self.is_passive or now < self.next_beat + late:
+            return False
+        self.next_beat = now + self.interval
+        return self.state is OPEN and self.is_sent
+
+    def _doing(self) -> str:
+        what = "waiting for the next item of" if self.item_bytes else "calling remote method"
+        return f"{what} {self.method}"
+
+    def _silence(self, now: float) -> str:
+        silence = now - self.last_heard
+        if not self.is_sent:
+            return f"Lost remote: no connection for {silence:.1f}s, {self.method} was not sent"
+        return f"Lost remote after {silence:.1f}s without heartbeat ({self.method})"

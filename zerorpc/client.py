@@ -1,0 +1,375 @@
+"""The end of a call that makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from time import monotonic
+from typing import Any, NoReturn
+
+import gevent
+import gevent.event
+
+from zerorpc.channel import OPEN, Channel, Limits
+from zerorpc.context import Context, call_deadline
+from zerorpc.errors import (
+    ClosedError,
+    EndpointError,
+    LostRemote,
+    RemoteError,
+    TimeoutExpired,
+    ZerorpcError,
+)
+from zerorpc.multiplexer import Multiplexer, statistics
+from zerorpc.patterns import BY_ANSWER, BY_NAME
+from zerorpc.sockets import SocketBase, remote_method
+from zerorpc.transport import Driver
+from zerorpc.wire import STREAM, Event
+
+_UNSET: Any = object()
+# What a server says that stops soon: the call was not started, so another server may have it.
+_DRAINING = "Draining"
+
+
+class Client(SocketBase):
+    """Calls the methods of a server: `client.method(...)`, or `client("method", ...)`.
+
+    Each `connect` has a socket of its own, and each call goes to the one that is up with the
+    fewest open calls, so that a conversation stays with one server. `timeout` (seconds, None for
+    ever) bounds the wait for a first answer, `heartbeat` (seconds, None for none) finds peers that
+    fall silent; with `passive_heartbeat` it starts when the peer's was heard.
+    """
+
+    def __init__(
+        self,
+        connect_to: Any = None,
+        context: Context | None = None,
+        timeout: float | None = 30,
+        heartbeat: float | None = 5,
+        passive_heartbeat: bool = False,
+        *,
+        limits: Limits | None = None,
+    ) -> None:
+        super().__init__(context, limits)
+        self._timeout = timeout
+        self._heartbeat = heartbeat
+        self._is_passive = passive_heartbeat
+        self._drivers: list[Driver] = []
+        self._bound: Driver | None = None
+        self._turn = 0
+        if connect_to:
+            self.connect(connect_to)
+
+    # -- endpoints ---------------------------------------------------------------------------
+
+    @property
+    def endpoints(self) -> list[str]:
+        """Every endpoint that is bound (with its real port) or connected."""
+        return [
+            endpoint
+            for driver in self._drivers
+            for endpoint in driver.endpoints.bound + driver.endpoints.connected
+        ]
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether a call made now would find a server."""
+        return any(driver.is_up for driver in self._drivers)
+
+    def _connect(self, endpoint: str) -> str:
+        driver = self._new_driver()
+        try:
+            connected = driver.endpoints.connect(endpoint)
+        except BaseException:
+            driver.close()
+            raise
+        self._drivers.append(driver)
+        return connected
+
+    def _bind(self, endpoint: str) -> str:
+        driver = self._bound or self._new_driver()
+        try:
+            bound = driver.endpoints.bind(endpoint)
+        except BaseException:
+            if driver is not self._bound:
+                driver.close()
+            raise
+        if driver is not self._bound:
+            self._bound = driver
+            self._drivers.append(driver)
+        return bound
+
+    def _disconnect(self, endpoint: str) -> str:
+        for driver in self._drivers:
+            if endpoint in driver.endpoints.bound or endpoint in driver.endpoints.connected:
+                driver.endpoints.disconnect(endpoint)
+                if driver is not self._bound:
+                    self._drivers.remove(driver)
+                    driver.close()
+                return endpoint
+        raise EndpointError(f"{endpoint} is not among {self.endpoints}")
+
+    def _new_driver(self) -> Driver:
+        if self._is_closed:
+            raise ClosedError("this client was closed")
+        multiplexer = Multiplexer(
+            self._codec,
+            self._context.id_source(),
+            is_server=False,
+            interval=self._heartbeat,
+            is_passive=self._is_passive,
+            limits=self._limits,
+        )
+        driver = Driver(
+            self._context, multiplexer, on_change=self._spread, interval=self._heartbeat
+        )
+        driver.pump.start_reading()
+        return driver
+
+    def close(self) -> None:
+        """Close every socket; calls that wait get `ClosedError`, and so does every later use."""
+        self._is_closed = True
+        drivers, self._drivers, self._bound = self._drivers, [], None
+        for driver in drivers:
+            driver.close()
+
+    def statistics(self) -> dict[str, Any]:
+        """Return counters per endpoint: events received, dropped by reason, calls open, queued."""
+        return {
+            endpoint: {
+                **statistics(driver.multiplexer),
+                "queued_messages": driver.pump.queued,
+                "is_up": driver.is_up,
+            }
+            for driver in self._drivers
+            for endpoint in driver.endpoints.bound + driver.endpoints.connected
+        }
+
+    # -- calls -------------------------------------------------------------------------------
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return remote_method(self, name)
+
+    def __call__(
+        self,
+        method: str | bytes,
+        *args: Any,
+        timeout: float | None = _UNSET,
+        slots: int | None = None,
+        async_: bool = False,
+        **options: Any,
+    ) -> Any:
+        """Call `method`; returns its value, or an iterator over its stream.
+
+        `timeout` replaces the client's own. `slots` bounds the items of a stream that may be on
+        their way. `async_=True` (`async` in a dict) returns a gevent `AsyncResult` at once. Raises
+        `RemoteError`, `TimeoutExpired`, `LostRemote`, `ClosedError`; `TypeError` for any other
+        keyword, since arguments travel by position only.
+        """
+        if options:
+            async_ = _async_option(options, async_)
+        if type(method) is not str:
+            method = _method_name(method)
+        timeout = self._time_left(method, timeout)
+        if async_:
+            return self._call_async(method, args, timeout, slots)
+        if self._context.middleware.has_client:
+            return self._call_hooked(method, args, timeout, slots)
+        return self._call(method, args, timeout, slots)
+
+    def _time_left(self, method: str, timeout: float | None) -> float | None:
+        """Return the limit for a call: its own or the client's, within that of the handler."""
+        if timeout is _UNSET:
+            timeout = self._timeout
+        deadline = call_deadline.get()
+        if deadline is not None:
+            left = deadline - monotonic()
+            timeout = left if timeout is None else min(timeout, left)
+        if timeout is not None and timeout <= 0:
+            raise TimeoutExpired(max(timeout, 0), f"calling remote method {method}")
+        return timeout
+
+    def _call(self, method: str, args: Any, timeout: float | None, slots: int | None) -> Any:
+        driver = self._choose()
+        channel = driver.call(method, args, timeout, slots)
+        event = driver.wait(channel)
+        pattern = BY_ANSWER.get(event.name)
+        if pattern is None:
+            return self._misunderstood(channel, event)
+        try:
+            return pattern.result(event, lambda: _items(channel, event))
+        except RemoteError as error:
+            if error.name != _DRAINING:
+                raise
+            driver = channel.home
+            driver.is_draining = True
+            if self._choose() is driver:
+                raise
+        return self._call(method, args, timeout, slots)
+
+    def _call_async(
+        self, method: str, args: Any, timeout: float | None, slots: int | None
+    ) -> gevent.event.AsyncResult[Any]:
+        result: gevent.event.AsyncResult[Any] = gevent.event.AsyncResult()
+        if self._context.middleware.has_client:
+            # Hooks may wait, which the hub must not.
+            gevent.spawn(self, method, *args, timeout=timeout, slots=slots).link(result)
+            return result
+        driver = self._choose()
+        channel = driver.call(method, args, timeout, slots)
+
+        def on_wake() -> None:
+            try:
+                event = driver.poll(channel)
+                if event is not None:
+                    pattern = BY_ANSWER.get(event.name) or self._misunderstood(channel, event)
+                    result.set(pattern.result(event, lambda: _items(channel, event)))
+            except Exception as error:
+                result.set_exception(error)
+
+        channel.wake = on_wake
+        if channel.state is not OPEN:
+            on_wake()
+        return result
+
+    def _choose(self) -> Driver:
+        """Return the socket for the next call."""
+        drivers = self._drivers
+        if len(drivers) == 1:
+            return drivers[0]
+        if not drivers:
+            if self._is_closed:
+                raise ClosedError("this client was closed")
+            raise EndpointError("this client has no endpoint: connect() or bind() first")
+        self._turn = (self._turn + 1) % len(drivers)  # takes turns among those with equally few
+        ready = [driver for driver in drivers if driver.is_up and not driver.is_draining]
+        candidates = ready or [driver for driver in drivers if driver.is_up] or drivers
+        turn = self._turn % len(candidates)
+        in_turn = candidates[turn:] + candidates[:turn]
+        return min(in_turn, key=_open_calls)
+
+    def _spread(self) -> None:
+        """Move calls that no connection has taken yet to one that is up."""
+        if len(self._drivers) > 1:
+            ready = [driver for driver in self._drivers if driver.is_up]
+            for driver in self._drivers:
+                if ready and not driver.is_up:
+                    driver.hand_over(min(ready, key=_open_calls))
+
+    def _misunderstood(self, channel: Channel, event: Event) -> NoReturn:
+        channel.home.close_channel(channel)
+        raise RuntimeError(f"Unable to find a pattern for: {event.name!r:.80}")
+
+    # -- calls while middleware is registered ------------------------------------------------
+
+    def _call_hooked(self, method: str, args: Any, timeout: float | None, slots: int | None) -> Any:
+        context = self._context
+        driver = self._choose()
+        request = driver.multiplexer.opening_event(
+            method, args, context.hook_get_task_context(), timeout
+        )
+        context.hook_client_before_request(request)
+        channel = driver.call(request.name, request.args, timeout, slots, request)
+        try:
+            event = driver.wait(channel)
+        except (TimeoutExpired, LostRemote) as error:
+            context.hook_client_after_request(request, None, error)
+            raise
+        try:
+            return self._hooked_result(channel, request, event)
+        except BaseException:
+            driver.close_channel(channel)
+            raise
+
+    def _hooked_result(self, channel: Channel, request: Event, event: Event) -> Any:
+        context = self._context
+        offered = context.hook_client_patterns_list([BY_NAME["stream"], BY_NAME["rep"]])
+        pattern = next((each for each in offered if each.accept_answer(event)), None)
+        failure: BaseException | None = None
+        result = None
+        if pattern is None:
+            failure = RuntimeError(f"Unable to find a pattern for: {event.name!r:.80}")
+        else:
+            try:
+                result = pattern.result(
+                    event, lambda: _hooked_items(channel, event, request, context)
+                )
+            except ZerorpcError as error:
+                failure = context.hook_client_handle_remote_error(event) or error
+        if failure is not None or pattern is not BY_NAME["stream"]:
+            context.hook_client_after_request(request, event, failure)
+        if failure is not None:
+            raise failure
+        return result
+
+
+def _open_calls(driver: Driver) -> int:
+    return len(driver.multiplexer.channels)
+
+
+def _async_option(options: dict[str, Any], async_: bool) -> bool:
+    """Return what `**{"async": ...}` says; any other keyword is an error that names it."""
+    chosen = bool(options.pop("async", async_))
+    if options:
+        names = ", ".join(sorted(options))
+        raise TypeError(
+            f"unexpected keyword argument: {names}; a remote method takes its arguments by position"
+        )
+    return chosen
+
+
+def _method_name(method: object) -> str:
+    if isinstance(method, bytes):
+        return method.decode()
+    raise TypeError(f"the name of a remote method is str or bytes, not {type(method).__name__}")
+
+
+def _items(channel: Channel, first: Event) -> Iterator[Any]:
+    """Return a started iterator over a stream: dropped or closed early, it closes the channel."""
+    iterator = _stream(channel, first)
+    next(iterator)
+    return iterator
+
+
+def _stream(channel: Channel, event: Event) -> Iterator[Any]:
+    wait = channel.home.wait
+    try:
+        yield None  # started, so that `finally` runs even if nobody ever asks for an item
+        while event.name == STREAM:
+            yield event.args
+            event = wait(channel)
+        BY_ANSWER[event.name].result(event, lambda: iter(()))  # an ERR raises
+    finally:
+        channel.home.close_channel(channel)
+
+
+def _hooked_items(
+    channel: Channel, first: Event, request: Event, context: Context
+) -> Iterator[Any]:
+    iterator = _hooked_stream(channel, first, request, context)
+    next(iterator)
+    return iterator
+
+
+def _hooked_stream(
+    channel: Channel, event: Event, request: Event, context: Context
+) -> Iterator[Any]:
+    """Like `_stream`, with the hooks at its end."""
+    wait = channel.home.wait
+    try:
+        yield None
+        while event.name == STREAM:
+            yield event.args
+            event = wait(channel)
+        failure: BaseException | None = None
+        try:
+            BY_ANSWER[event.name].result(event, lambda: iter(()))
+        except ZerorpcError as error:
+            failure = context.hook_client_handle_remote_error(event) or error
+        context.hook_client_after_request(request, event, failure)
+        if failure is not None:
+            raise failure
+    except (LostRemote, TimeoutExpired) as error:
+        context.hook_client_after_request(request, None, error)
+        raise
+    finally:
+        channel.home.close_channel(channel)

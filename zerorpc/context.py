@@ -1,0 +1,253 @@
+"""What calls have around them: middleware hooks, the task's own context, custom types, endpoints.
+
+One `Context` usually serves a process (`Context.get_instance()`). It is a gevent-aware ZeroMQ
+context too, as in stock zerorpc, and carries the hooks that middleware registers. A hook is a
+method of any object (or an entry of a dict) whose name is one of `HOOKS`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+import zmq.green
+
+from zerorpc.errors import EndpointError
+from zerorpc.transport.process import fork_count
+from zerorpc.wire import CustomType, Event
+
+Result = TypeVar("Result")
+
+CLIENT_HOOKS = (
+    "client_before_request",
+    "client_after_request",
+    "client_handle_remote_error",
+    "client_patterns_list",
+)
+SERVER_HOOKS = (
+    "load_task_context",
+    "server_before_exec",
+    "server_after_exec",
+    "server_inspect_exception",
+)
+HOOKS = ("resolve_endpoint", "get_task_context", *CLIENT_HOOKS, *SERVER_HOOKS)
+
+# The instant (seconds, `time.monotonic`) until which the caller of the current handler waits.
+call_deadline: ContextVar[float | None] = ContextVar("zerorpc_call_deadline", default=None)
+
+
+if TYPE_CHECKING:
+    _ZmqContext = zmq.green.Context[zmq.green.Socket[bytes]]
+else:
+    _ZmqContext = zmq.green.Context  # a plain class where it runs
+
+
+class Middleware:
+    """The registered hooks by name; `has_client` and `has_server` tell whether any can run there.
+
+    The flags are what a call looks at, so that hooks nobody registered cost one attribute.
+    """
+
+    def __init__(self) -> None:
+        self.hooks: dict[str, list[Callable[..., Any]]] = {name: [] for name in HOOKS}
+        self.has_client = False
+        self.has_server = False
+
+    def register(self, middleware: object) -> int:
+        """Register every hook that an object has as a method, or a dict as an entry."""
+        found = 0
+        for name in HOOKS:
+            if isinstance(middleware, Mapping):
+                functor = middleware.get(name)
+            else:
+                functor = getattr(middleware, name, None)
+            if functor is not None:
+                self.hooks[name].append(functor)
+                found += 1
+        travels = bool(self.hooks["get_task_context"])
+        self.has_client = travels or any(self.hooks[name] for name in CLIENT_HOOKS)
+        self.has_server = travels or any(self.hooks[name] for name in SERVER_HOOKS)
+        return found
+
+
+class Context(_ZmqContext):
+    """A ZeroMQ context with middleware and custom types."""
+
+    # pyzmq takes unknown attributes for socket options unless the class declares them.
+    _shared: ClassVar[Context | None] = None
+    _shared_forks: ClassVar[int] = 0
+    middleware: Middleware = Middleware()
+    types: dict[int, CustomType] = {}  # noqa: RUF012  # replaced per instance, see above
+    _ids: Iterator[bytes] = iter(())
+    _ids_forks: int = 0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.middleware = Middleware()
+        self.types = {}
+        self._renew_ids()
+
+    @classmethod
+    def get_instance(cls) -> Context:
+        """Return the context of this process; the child of a fork gets one of its own."""
+        shared = Context._shared
+        if shared is None or shared.closed or Context._shared_forks != fork_count():
+            shared = Context._shared = cls()
+            Context._shared_forks = fork_count()
+        return shared
+
+    # -- ids ---------------------------------------------------------------------------------
+
+    def new_msgid(self) -> bytes:
+        """Return a fresh message id: 32 hex digits, a counter behind a random start per process."""
+        if self._ids_forks != fork_count():
+            self._renew_ids()
+        return next(self._ids)
+
+    def id_source(self) -> Callable[[], bytes]:
+        """Return a function that makes fresh ids, from a start of its own; for any thread."""
+        return _message_ids().__next__
+
+    def _renew_ids(self) -> None:
+        self._ids = _message_ids()
+        self._ids_forks = fork_count()
+
+    # -- types -------------------------------------------------------------------------------
+
+    def register_type(
+        self,
+        type: type,  # noqa: A002  # the name that reads best where it is called
+        code: int,
+        pack: Callable[[Any], bytes],
+        unpack: Callable[[bytes], Any],
+    ) -> None:
+        """Let values of `type` (and of its subclasses) travel as MessagePack ext `code`, 0 to 127.
+
+        Both ends must register it; one that did not gets a `msgpack.ExtType`. Holds for clients and
+        servers that are made afterwards. Raises `ValueError` for a code out of range or in use.
+        """
+        if not 0 <= code <= 127:
+            raise ValueError(f"ext code {code} is not within 0 to 127")
+        used = self.types.get(code)
+        if used is not None and used.type is not type:
+            raise ValueError(f"ext code {code} is in use for {used.type.__name__}")
+        self.types[code] = CustomType(type, code, pack, unpack)
+
+    # -- endpoints ---------------------------------------------------------------------------
+
+    def resolve(self, endpoint: object) -> list[str]:
+        """Return every endpoint that `endpoint` (text, or lists of it) stands for, hooks applied.
+
+        Raises `EndpointError` when that is none.
+        """
+        found = list(self._resolved(endpoint))
+        if not found:
+            raise EndpointError(f"{endpoint!r} resolves to no endpoint")
+        return found
+
+    def _resolved(self, endpoint: object) -> Iterator[str]:
+        if isinstance(endpoint, list | tuple):
+            for each in endpoint:
+                yield from self._resolved(each)
+        else:
+            resolved = self.hook_resolve_endpoint(endpoint)
+            if isinstance(resolved, list | tuple):
+                for each in resolved:
+                    yield from self._resolved(each) if each != endpoint else (each,)
+            else:
+                yield resolved
+
+    # -- hooks, each under the name that stock gives it --------------------------------------
+
+    def register_middleware(self, middleware: object) -> int:
+        """Register the hooks of an object or dict; returns how many were found."""
+        return self.middleware.register(middleware)
+
+    def hook_resolve_endpoint(self, endpoint: Any) -> Any:
+        """Return what the registered resolvers, in turn, make of an endpoint."""
+        for functor in self.middleware.hooks["resolve_endpoint"]:
+            endpoint = functor(endpoint)
+        return endpoint
+
+    def hook_load_task_context(self, event_header: dict[Any, Any]) -> None:
+        """Give a received header to whoever keeps a task's context."""
+        self._run("load_task_context", event_header)
+
+    def hook_get_task_context(self) -> dict[str, Any]:
+        """Return the header entries that go out with every event of the current task."""
+        merged: dict[str, Any] = {}
+        for functor in self.middleware.hooks["get_task_context"]:
+            merged.update(functor())
+        return merged
+
+    def hook_server_before_exec(self, request_event: Event) -> None:
+        """Tell that a method is about to run."""
+        self._run("server_before_exec", request_event)
+
+    def hook_server_after_exec(self, request_event: Event, reply_event: Event | None) -> None:
+        """Tell that a method succeeded; its reply is about to be sent."""
+        self._run("server_after_exec", request_event, reply_event)
+
+    def hook_server_inspect_exception(
+        self, request_event: Event, reply_event: Event | None, task_context: Any, exc_infos: Any
+    ) -> None:
+        """Tell that a method raised; the ERR is about to be sent."""
+        self._run("server_inspect_exception", request_event, reply_event, task_context, exc_infos)
+
+    def hook_client_handle_remote_error(self, event: Event) -> BaseException | None:
+        """Return the exception to raise for an ERR instead of `RemoteError`, or None."""
+        chosen: BaseException | None = None
+        for functor in self.middleware.hooks["client_handle_remote_error"]:
+            chosen = functor(event) or chosen
+        return chosen
+
+    def hook_client_before_request(self, event: Event) -> None:
+        """Tell that a call is about to be sent."""
+        self._run("client_before_request", event)
+
+    def hook_client_after_request(
+        self,
+        request_event: Event,
+        reply_event: Event | None,
+        exception: BaseException | None = None,
+    ) -> None:
+        """Tell how a call ended."""
+        self._run("client_after_request", request_event, reply_event, exception)
+
+    def hook_client_patterns_list(self, patterns: list[Any]) -> list[Any]:
+        """Return the patterns to try on a first answer."""
+        for functor in self.middleware.hooks["client_patterns_list"]:
+            patterns = functor(patterns)
+        return patterns
+
+    def _run(self, name: str, *args: Any) -> None:
+        for functor in self.middleware.hooks[name]:
+            functor(*args)
+
+
+def _message_ids() -> Iterator[bytes]:
+    """Yield ids of 32 ASCII hex digits: 8 that count, from a random start, and 24 that are random.
+
+    `itertools` keeps each step atomic, so that the watchdog thread may draw from it as well.
+    """
+    start = uuid.uuid4().int & 0x7FFFFFFF
+    tails = (uuid.uuid4().hex[8:].encode() for _ in itertools.count())
+    counters = (zip(range(start, 1 << 32), itertools.repeat(tail)) for tail in tails)
+    return map(b"%08x%b".__mod__, itertools.chain.from_iterable(counters))
+
+
+def fork_task_context(
+    functor: Callable[..., Result], context: Context | None = None
+) -> Callable[..., Result]:
+    """Return `functor` wrapped to run, in another greenlet, with the task context of this one."""
+    used = context or Context.get_instance()
+    header = used.hook_get_task_context()
+
+    def wrapped(*args: Any, **kwargs: Any) -> Result:
+        used.hook_load_task_context(header)
+        return functor(*args, **kwargs)
+
+    return wrapped

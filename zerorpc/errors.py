@@ -1,0 +1,88 @@
+"""The exception tree: every way in which this library says no.
+
+Knows nothing of sockets or greenlets. The names and constructor arguments of `LostRemote`,
+`TimeoutExpired` and `RemoteError` are those of stock zerorpc, so `except` clauses written for it
+keep working; the common base `ZerorpcError` and the rest are additions.
+"""
+
+from __future__ import annotations
+
+from zmq.error import ZMQError
+
+
+class ZerorpcError(Exception):
+    """Base of everything that this library raises on purpose."""
+
+
+class ProtocolError(ZerorpcError):
+    """The rules of the wire protocol were broken."""
+
+
+class LocalProtocolError(ProtocolError):
+    """This side was about to break the protocol, for example by too large an event."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The other side broke the protocol; costs it its own event, which is dropped and counted.
+
+    `reason` is the key under which `statistics()` counts it.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+
+
+class LostRemote(ZerorpcError):
+    """The other side is gone: its connection broke, or its heartbeat fell silent."""
+
+
+class TimeoutExpired(ZerorpcError, TimeoutError):
+    """No answer came in time; `timeout_s` is the limit in seconds."""
+
+    def __init__(self, timeout_s: float, when: str | None = None) -> None:
+        message = f"timeout after {timeout_s}s"
+        super().__init__(f"{message}, when {when}" if when else message)
+        self.timeout_s = timeout_s
+
+
+class RemoteError(ZerorpcError):
+    """The remote method raised; `name`, `msg` and `traceback` tell what and where."""
+
+    def __init__(self, name: str, human_msg: str, human_traceback: str | None) -> None:
+        super().__init__(name, human_msg, human_traceback)
+        self.name = name
+        self.msg = human_msg
+        self.traceback = human_traceback
+
+    def __str__(self) -> str:
+        """Return the remote traceback where there is one, else `name: msg`."""
+        return self.traceback if self.traceback is not None else f"{self.name}: {self.msg}"
+
+
+class Overloaded(ZerorpcError):
+    """A hub refused the call because its queue is full: `queued` calls of at most `limit`."""
+
+    def __init__(self, message: str, queued: int | None = None, limit: int | None = None) -> None:
+        super().__init__(message)
+        self.queued = queued
+        self.limit = limit
+
+
+class EndpointError(ZerorpcError, ZMQError):
+    """An endpoint that nothing resolves, or that cannot be bound or connected.
+
+    Also a `zmq.ZMQError`, which is what stock programs catch; `errno` is ZeroMQ's, or 0.
+    """
+
+    def __init__(self, message: str, errno: int = 0) -> None:
+        ZMQError.__init__(self, errno, message)
+        self.message = message
+
+    def __str__(self) -> str:
+        """Return the message alone, without ZeroMQ's own text of the error number."""
+        return self.message
+
+
+class ClosedError(ZerorpcError):
+    """This side closed the object, so it can do no more."""

@@ -1,0 +1,448 @@
+"""Events <-> channels: routes what a socket received to conversations, and says what to send.
+
+Sans-IO. One multiplexer serves one socket. Drivers call `receive` with whole batches of messages,
+`open` and `send` for what the owners of channels want, `on_deadline` when `deadline` has come, and
+put on the wire what these return. A channel is found by (envelope, id): an id alone would let one
+peer speak on the channel of another.
+
+Malformed input costs its sender at most its own event: it is dropped and counted by reason.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from zerorpc.channel import (
+    DROPPED,
+    OPEN,
+    QUIET,
+    WAKE,
+    Channel,
+    Limits,
+)
+from zerorpc.errors import LostRemote, RemoteProtocolError, ZerorpcError
+from zerorpc.wire import (
+    CLOSE,
+    CONTROL_PREFIX,
+    ERR,
+    HEARTBEAT,
+    MORE,
+    VERSION,
+    Blob,
+    Codec,
+    Event,
+    Frames,
+    error_args,
+    is_id,
+    message_version,
+    peek_header,
+)
+
+# A scan looks at every open channel, at about 0.1 us each. The next one waits at least this long
+# per channel, so that scanning takes no more than about one hundredth of the time.
+_SCAN_GAP = 10e-6
+
+# Why we refuse an opening event, in the words of the ERR that answers it.
+_REFUSED_BOUNDS = frozenset(("too_large", "too_many_containers"))
+
+
+@dataclass(slots=True)
+class Request:
+    """An opening event on its new channel; not to be started after the instant `start_by`."""
+
+    channel: Channel
+    event: Event
+    start_by: float | None
+
+
+@dataclass(slots=True)
+class Step:
+    """What one call of the multiplexer asks of its driver.
+
+    `send` holds the messages to put on the wire, `opened` the calls to serve, `woken` the channels
+    whose owners have something to look at.
+    """
+
+    send: list[Frames] = field(default_factory=list)
+    opened: list[Request] = field(default_factory=list)
+    woken: list[Channel] = field(default_factory=list)
+
+
+class Multiplexer:
+    """The conversations of one socket.
+
+    `next_id` returns a fresh message id at each call. `is_server` tells whether peers may open
+    channels and messages come with an envelope. `interval` is the heartbeat's period in seconds or
+    None for no heartbeat; with `is_passive` it starts only when the peer's was heard.
+    """
+
+    def __init__(
+        self,
+        codec: Codec,
+        next_id: Callable[[], bytes],
+        *,
+        is_server: bool,
+        interval: float | None,
+        is_passive: bool = False,
+        limits: Limits | None = None,
+    ) -> None:
+        self.codec = codec
+        self.limits = limits or Limits()
+        self.channels: dict[Frames | tuple[Any, ...], Channel] = {}
+        self.dropped: Counter[str] = Counter()
+        self.dropped_count = 0
+        self.received = 0
+        self.is_draining = False
+        self.deadline: float | None = None
+        self._next_id = next_id
+        self._is_server = is_server
+        self._interval = interval
+        self._is_passive = is_passive
+        self._per_peer: dict[bytes, int] = {}
+        self._last_scan = float("-inf")
+
+    # -- what comes in -----------------------------------------------------------------------
+
+    def receive(self, messages: Iterable[list[Blob]], now: float) -> Step:
+        """Take in messages as they came from the socket, each a list of frames."""
+        step = Step()
+        decode = self.codec.decode
+        for frames in messages:
+            self.received += 1
+            envelope = self._envelope(frames) if self._is_server else ()
+            blob = frames[-1]
+            try:
+                event = decode(blob)
+                if "response_to" in event.header:
+                    self._route(envelope, event, len(blob), now, step)
+                elif self._is_server:
+                    self._accept(envelope, event, now, step)
+                else:
+                    raise RemoteProtocolError("unexpected_request", event.name)
+            except RemoteProtocolError as error:
+                self._drop(error.reason)
+                if error.reason in _REFUSED_BOUNDS:
+                    self._answer_refused(envelope, blob, error, now, step)
+        return step
+
+    @staticmethod
+    def _envelope(frames: list[Blob]) -> Frames:
+        """Return the routing frames: all before the delimiter, which itself is not looked at."""
+        routing = frames[:-2] if len(frames) > 2 else frames[:1]
+        return tuple(routing)  # type: ignore[arg-type]  # only a payload can be a memoryview
+
+    def _route(self, envelope: Frames, event: Event, size: int, now: float, step: Step) -> None:
+        header = event.header
+        try:
+            channel = self.channels.get((*envelope, header["response_to"]))
+        except TypeError:
+            raise RemoteProtocolError("bad_id", "response_to is not hashable") from None
+        if channel is None:
+            # Normal at the end of every stream: the last grants and beats cross the final event.
+            raise RemoteProtocolError("late", event.name)
+        if header.get("v") != VERSION:
+            channel.version = message_version(header)
+        if channel.is_opener and type(header.get("message_id")) is str:
+            channel.is_setting = True
+        effect = channel.receive(event, size, now)
+        if effect is WAKE:
+            step.woken.append(channel)
+            if channel.state is not OPEN:
+                self._forget(channel)
+        elif effect is DROPPED:
+            raise RemoteProtocolError("unexpected_event", event.name)
+
+    def _accept(self, envelope: Frames, event: Event, now: float, step: Step) -> None:
+        header = event.header
+        channel_id = header.get("message_id")
+        version = message_version(header)
+        if not is_id(channel_id):
+            raise RemoteProtocolError("bad_id", "no message_id, or not bin, str or int")
+        if event.name.startswith(CONTROL_PREFIX):
+            raise RemoteProtocolError("stray_control", event.name)
+        if (*envelope, channel_id) in self.channels:
+            raise RemoteProtocolError("duplicate_id", repr(channel_id)[:80])
+        channel = Channel(
+            envelope,
+            channel_id,  # type: ignore[arg-type]  # is_id has seen to it
+            event.name,
+            now,
+            self.limits,
+            is_opener=False,
+            interval=self._interval,
+            is_passive=version < 2,
+            version=version,
+        )
+        refusal = self._refusal(envelope)
+        if refusal is not None:
+            self._drop(refusal[0].lower())
+            step.send.append(self.last_word(channel, *refusal))
+            return
+        self._remember(channel)
+        step.opened.append(Request(channel, event, _start_by(header, now)))
+
+    def _refusal(self, envelope: Frames) -> tuple[str, str] | None:
+        """Return name and text of the ERR for a call that cannot be taken now, None if it can."""
+        if self.is_draining:
+            return "Draining", "the server is about to stop; the call was not started"
+        if len(self.channels) >= self.limits.channels:
+            return "Overloaded", f"{len(self.channels)} calls are open, no more are taken"
+        open_here = self._per_peer.get(envelope[0], 0)
+        if open_here >= self.limits.channels_per_peer:
+            return "Overloaded", f"this peer has {open_here} calls open, no more are taken"
+        return None
+
+    def _answer_refused(
+        self, envelope: Frames, blob: Blob, error: RemoteProtocolError, now: float, step: Step
+    ) -> None:
+        """Tell whoever waits for an event that was too large to decode that it will not come."""
+        header = peek_header(blob)
+        response_to, message_id = header.get("response_to"), header.get("message_id")
+        if is_id(response_to):
+            channel = self.channels.get((*envelope, response_to))
+            if channel is not None and channel.is_opener:
+                answer = Event({}, ERR, ["RemoteProtocolError", str(error), None])
+                channel.promised += 1  # this event is ours, not one of those that were promised
+                channel.receive(answer, 0, now)
+                self._forget(channel)
+                step.woken.append(channel)
+        elif is_id(message_id) and self._is_server:
+            channel = Channel(
+                envelope,
+                message_id,  # type: ignore[arg-type]  # is_id has seen to it
+                "",
+                now,
+                self.limits,
+                is_opener=False,
+                interval=None,
+            )
+            step.send.append(self.last_word(channel, "RemoteProtocolError", str(error)))
+
+    # -- what goes out -----------------------------------------------------------------------
+
+    def open(
+        self,
+        name: str,
+        args: Any,
+        now: float,
+        *,
+        timeout: float | None = None,
+        slots: int | None = None,
+        event: Event | None = None,
+    ) -> tuple[Channel, Frames]:
+        """Open a channel by calling `name`; returns it and the message to send.
+
+        `timeout` (seconds) bounds the wait for the first answer, and travels. `event` is the
+        opening event as middleware left it, from `opening_event`. Raises, before anything has
+        changed, what MessagePack raises for arguments that it cannot carry.
+        """
+        if event is None:
+            message_id = self._next_id()
+            deadline_ms = None if timeout is None else int(timeout * 1000)
+            blob = self.codec.request(message_id, name, args, deadline_ms)
+        else:
+            message_id = event.header["message_id"]
+            blob = self.codec.event(event)
+        channel = Channel(
+            (),
+            message_id,
+            name,
+            now,
+            self.limits,
+            is_opener=True,
+            interval=self._interval,
+            is_passive=self._is_passive,
+            slots=slots,
+            timeout=timeout,
+        )
+        self._remember(channel)
+        return channel, (b"", blob)
+
+    def opening_event(
+        self, name: str, args: Any, extra: Mapping[str, Any], timeout: float | None = None
+    ) -> Event:
+        """Return the event that `open` would send, for middleware to look at and to change."""
+        header: dict[str, Any] = {"message_id": self._next_id(), "v": VERSION}
+        if timeout is not None:
+            header["deadline_ms"] = int(timeout * 1000)
+        return Event({**header, **extra}, name, args)
+
+    def reply_event(
+        self, channel: Channel, name: str, args: Any, extra: Mapping[str, Any] | None = None
+    ) -> Event:
+        """Return an event on an open channel, for middleware to look at and for `send`."""
+        header = {"message_id": self._next_id(), "v": VERSION, "response_to": channel.id}
+        if self.is_draining:
+            header["draining"] = True
+        return Event({**header, **extra} if extra else header, name, args)
+
+    def send(self, channel: Channel, name: str, args: Any, event: Event | None = None) -> Frames:
+        """Return the message that carries an event on `channel`, for one credit.
+
+        Raises the channel's error when it is over, `LocalProtocolError` without credit, and, before
+        anything has changed, what MessagePack raises for a value that it cannot carry.
+        """
+        if event is None and not self.is_draining:
+            if channel.tail is None:
+                channel.tail = self.codec.reply_tail(channel.id)
+            blob = self.codec.reply(self._next_id(), channel.tail, name, args)
+        else:
+            blob = self.codec.event(event or self.reply_event(channel, name, args))
+        channel.spend(name)
+        if channel.state is not OPEN:
+            self._forget(channel)
+        return (*channel.envelope, b"", blob)
+
+    def grant(self, channel: Channel) -> Frames | None:
+        """Return the message that promises the peer room for more, when it is time for one."""
+        more = channel.grant()
+        if not more:
+            return None
+        return self._control(channel, HEARTBEAT if channel.version < VERSION else MORE, [more])
+
+    def close(self, channel: Channel) -> Frames | None:
+        """End a conversation from this side; returns the message that tells the peer, if any."""
+        is_worth_telling = channel.close()
+        self._forget(channel)
+        return self._control(channel, CLOSE, []) if is_worth_telling else None
+
+    def last_word(self, channel: Channel, name: str, message: str) -> Frames:
+        """Return an ERR that ends `channel` whatever its credit, and end it."""
+        channel.fail(LostRemote(message))
+        self._forget(channel)
+        args = error_args(channel.version, name, message, None)
+        event = self.reply_event(channel, ERR, args)
+        return (*channel.envelope, b"", self.codec.event(event))
+
+    def move(self, channel: Channel, other: Multiplexer) -> None:
+        """Hand over a channel whose opening event was not sent yet to that of another socket."""
+        self._forget(channel)
+        other._remember(channel)
+
+    def fail(self, channel: Channel, error: ZerorpcError) -> None:
+        """End a conversation with `error` without a word to the peer."""
+        channel.fail(error)
+        self._forget(channel)
+
+    def _control(self, channel: Channel, name: str, args: list[int]) -> Frames:
+        if channel.tail is None:
+            channel.tail = self.codec.reply_tail(channel.id)
+        blob = self.codec.reply(self._next_id(), channel.tail, name, args)
+        return (*channel.envelope, b"", blob)
+
+    def beat(self, channel: Channel) -> Frames:
+        """Return a heartbeat on `channel`; any thread may call this."""
+        tail = channel.tail or self.codec.reply_tail(channel.id)
+        return (*channel.envelope, b"", self.codec.beat(self._next_id(), tail))
+
+    # -- peers and time ----------------------------------------------------------------------
+
+    def lose(self, identity: bytes | None, reason: str, *, only_sent: bool = True) -> Step:
+        """End every conversation with a peer that is gone; all of the socket's for None.
+
+        What was not sent yet stays open, unless `only_sent` is False: it goes out when a peer is
+        there again.
+        """
+        step = Step()
+        for channel in list(self.channels.values()):
+            if identity is not None and channel.envelope[0] != identity:
+                continue
+            if channel.is_sent or not only_sent:
+                channel.fail(LostRemote(f"Lost remote: {reason} ({channel.method})"))
+                self._forget(channel)
+                step.woken.append(channel)
+        return step
+
+    def probe(self) -> Step:
+        """Return a heartbeat per peer with open channels: a peer that is gone fails its sending."""
+        first = {channel.envelope: channel for channel in self.channels.values()}
+        return Step(send=[self.beat(channel) for channel in first.values() if channel.is_sent])
+
+    def on_deadline(self, now: float, *, is_silence_certain: bool = True) -> Step:
+        """Do what is due: heartbeats, timeouts, and the verdict on peers that fell silent.
+
+        Pass `is_silence_certain=False` while events may lie unread in the socket, or after a stall
+        of this process: then nobody is judged silent this time.
+        """
+        step = Step()
+        soonest = float("inf")
+        for channel in list(self.channels.values()):
+            effect, must_beat = channel.on_deadline(now, is_silence_certain)
+            if effect is not QUIET:
+                self._forget(channel)
+                step.woken.append(channel)
+                self._tell_lost(channel, step)
+                continue
+            if must_beat:
+                step.send.append(self.beat(channel))
+            due = channel.deadline
+            if due is not None and due < soonest:
+                soonest = due
+        self._last_scan = now
+        earliest = now + len(self.channels) * _SCAN_GAP + (0.0 if is_silence_certain else 0.05)
+        self.deadline = None if soonest == float("inf") else max(soonest, earliest)
+        return step
+
+    def _tell_lost(self, channel: Channel, step: Step) -> None:
+        """Tell the peer of a channel that failed here, as the last word on it."""
+        if not channel.is_opener:
+            step.send.append(self.last_word(channel, "LostRemote", str(channel.error)))
+        elif channel.is_sent:
+            step.send.append(self._control(channel, CLOSE, []))
+
+    def overdue_beats(self, now: float, late: float) -> list[Frames]:
+        """Return the heartbeats that were due `late` seconds ago: the loop that sends is stuck.
+
+        For the watchdog thread: reads a snapshot and moves `next_beat`, nothing else. The worst
+        that a race with the loop can do is one heartbeat too many.
+        """
+        channels = list(self.channels.values())
+        return [self.beat(channel) for channel in channels if channel.is_beat_due(now, late)]
+
+    def _remember(self, channel: Channel) -> None:
+        key = (*channel.envelope, channel.id)
+        self.channels[key] = channel
+        if channel.envelope:
+            identity = channel.envelope[0]
+            self._per_peer[identity] = self._per_peer.get(identity, 0) + 1
+        self.consider(channel)
+
+    def _drop(self, reason: str) -> None:
+        self.dropped[reason] += 1
+        if reason != "late":  # which is how every stream ends
+            self.dropped_count += 1
+
+    def consider(self, channel: Channel) -> None:
+        """Move `deadline` forward if the channel's own now comes earlier."""
+        due = channel.deadline
+        if due is not None and (self.deadline is None or due < self.deadline):
+            self.deadline = max(due, self._last_scan + len(self.channels) * _SCAN_GAP)
+
+    def _forget(self, channel: Channel) -> None:
+        if self.channels.pop((*channel.envelope, channel.id), None) is None:
+            return
+        if channel.envelope:
+            identity = channel.envelope[0]
+            left = self._per_peer[identity] - 1
+            if left:
+                self._per_peer[identity] = left
+            else:
+                del self._per_peer[identity]
+
+
+def _start_by(header: Mapping[Any, Any], now: float) -> float | None:
+    """Return the instant after which nobody waits for the answer any more, None if not known."""
+    deadline_ms = header.get("deadline_ms")
+    return now + deadline_ms / 1000 if type(deadline_ms) is int else None
+
+
+def statistics(multiplexer: Multiplexer) -> dict[str, Any]:
+    """Return the counters of one multiplexer, as plain values."""
+    return {
+        "events_received": multiplexer.received,
+        "open_channels": len(multiplexer.channels),
+        "dropped": dict(multiplexer.dropped),
+    }

@@ -1,0 +1,249 @@
+"""Messages without an answer: Pusher to Puller, Publisher to Subscribers.
+
+One frame per message and no channel: no reply, no heartbeat, no error that travels back.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import gevent
+import gevent.event
+import zmq
+
+from zerorpc.channel import Limits
+from zerorpc.context import Context
+from zerorpc.errors import RemoteProtocolError, TimeoutExpired
+from zerorpc.methods import expose
+from zerorpc.patterns import describe_exception
+from zerorpc.sockets import SocketBase, remote_method
+from zerorpc.transport import Pump, Workers
+from zerorpc.transport.endpoints import Endpoints
+from zerorpc.transport.process import holders
+from zerorpc.wire import VERSION, Blob, Event
+
+_log = logging.getLogger("zerorpc.oneway")
+
+# What was pushed right before `close()` may take this long (seconds) to leave.
+_LINGER_S = 1.0
+# Messages that wait in a Puller for their turn; beyond this the rest is left in the socket.
+_MOST_PENDING = 1000
+
+
+class _OneWay(SocketBase):
+    """A socket with one pump."""
+
+    def __init__(
+        self,
+        socket_type: int,
+        context: Context | None,
+        limits: Limits | None,
+        on_batch: Callable[[list[list[Blob]]], None],
+    ) -> None:
+        super().__init__(context, limits)
+        self._pump = Pump(
+            self._context,
+            socket_type,
+            on_batch,
+            backlog_bytes=self._limits.backlog_bytes,
+            max_event_bytes=self._limits.event_bytes,
+        )
+        self._places = Endpoints(self._pump)
+        holders.add(self._pump)
+
+    @property
+    def endpoints(self) -> list[str]:
+        """Every endpoint that is bound (with its real port) or connected."""
+        return self._places.bound + self._places.connected
+
+    def _connect(self, endpoint: str) -> str:
+        return self._places.connect(endpoint)
+
+    def _bind(self, endpoint: str) -> str:
+        return self._places.bind(endpoint)
+
+    def _disconnect(self, endpoint: str) -> str:
+        return self._places.disconnect(endpoint)
+
+
+def _ignore(batch: list[list[Blob]]) -> None:
+    """Take in what a socket that only sends receives: nothing."""
+
+
+class Pusher(_OneWay):
+    """Sends each message to one of the connected Pullers: `pusher.method(...)` returns None.
+
+    What cannot go out yet waits here, up to `Limits.backlog_bytes`; a message beyond that waits for
+    room for `timeout` seconds (None: for ever) and then raises `TimeoutExpired`.
+    """
+
+    def __init__(
+        self,
+        context: Context | None = None,
+        zmq_socket: int = zmq.PUSH,
+        *,
+        timeout: float | None = 30,
+        limits: Limits | None = None,
+    ) -> None:
+        super().__init__(zmq_socket, context, limits, _ignore)
+        self._timeout = timeout
+        self._next_id = self._context.id_source()
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return remote_method(self, name)
+
+    def __call__(self, method: str | bytes, *args: Any) -> None:
+        """Send `method` and its arguments; returns before anyone has received them."""
+        self._pump.check_usable()
+        extra = self._context.hook_get_task_context()
+        name: Any = method  # bytes stay bytes here, as stock sends them
+        event = Event({"message_id": self._next_id(), "v": VERSION, **extra}, name, args)
+        blob = self._codec.event(event)
+        if not self._pump.has_room():
+            self._await_room(str(method))
+        self._pump.send((blob,))
+
+    def _await_room(self, method: str) -> None:
+        expired = TimeoutExpired(self._timeout or 0, f"waiting for room to send {method}")
+        with gevent.Timeout(self._timeout, expired):
+            while not self._pump.has_room():
+                moved = gevent.event.Event()
+                self._pump.when_room(moved.set)
+                moved.wait()
+                self._pump.check_usable()
+
+    def close(self) -> None:
+        """Give what is queued a second to leave, then close the socket."""
+        if self._pump.unusable is None:
+            if gevent.getcurrent() is not self._pump.hub:
+                self._pump.flush(_LINGER_S)
+            self._pump.close(_LINGER_S)
+
+
+class Publisher(Pusher):
+    """Sends each message to every connected Subscriber; who is away, or too slow, misses it."""
+
+    def __init__(self, context: Context | None = None, *, limits: Limits | None = None) -> None:
+        super().__init__(context, zmq.PUB, limits=limits)
+
+
+class Puller(_OneWay):
+    """Runs the methods that Pushers call, one after the other, in order of arrival."""
+
+    def __init__(
+        self,
+        methods: Any = None,
+        context: Context | None = None,
+        zmq_socket: int = zmq.PULL,
+        *,
+        limits: Limits | None = None,
+    ) -> None:
+        super().__init__(zmq_socket, context, limits, self._on_batch)
+        target = self if methods is None else methods
+        self._methods = expose(target, frozenset(dir(Puller)) if target is self else frozenset())
+        self._stop_requested = gevent.event.Event()
+        self._workers: Workers[Event] | None = None
+        self._topics: tuple[str, ...] | None = None
+        self._received = 0
+        self._dropped: Counter[str] = Counter()
+
+    def __call__(self, method: str, *args: Any) -> Any:
+        """Call a method in this process; `NameError` if there is none of that name."""
+        if method not in self._methods:
+            raise NameError(method)
+        return self._methods[method](*args)
+
+    def run(self) -> None:
+        """Receive until `stop()` or `close()`."""
+        self._pump.check_usable()
+        self._stop_requested.clear()
+        self._workers = Workers(self._serve, 1, self._on_idle)
+        self._pump.start_reading()
+        try:
+            self._stop_requested.wait()
+        finally:
+            self._pump.stop_reading()
+            self._workers.close()
+
+    def stop(self) -> None:
+        """Let `run()` end after the message that is being handled."""
+        self._stop_requested.set()
+
+    def close(self) -> None:
+        """Stop and close the socket."""
+        self.stop()
+        self._pump.close()
+
+    def statistics(self) -> dict[str, Any]:
+        """Return counters: messages received, and dropped by reason."""
+        return {"events_received": self._received, "dropped": dict(self._dropped)}
+
+    def _on_batch(self, batch: list[list[Blob]]) -> None:
+        workers = self._workers
+        for frames in batch:
+            self._received += 1
+            try:
+                event = self._codec.decode(frames[-1])
+            except RemoteProtocolError as error:
+                if not self._dropped[error.reason]:
+                    _log.warning("dropped a message: %s", error)
+                self._dropped[error.reason] += 1
+                continue
+            if workers is not None and self._is_wanted(event):
+                workers.submit(event)
+        if workers is not None and len(workers.pending) > _MOST_PENDING:
+            self._pump.stop_reading()
+
+    def _is_wanted(self, event: Event) -> bool:
+        return self._topics is None or event.name.startswith(self._topics)
+
+    def _on_idle(self) -> None:
+        if not self._stop_requested.is_set():
+            self._pump.start_reading()
+
+    def _serve(self, event: Event) -> None:
+        try:
+            method = self._methods.get(event.name)
+            if method is None:
+                raise NameError(event.name)
+            context = self._context
+            context.hook_load_task_context(event.header)
+            context.hook_server_before_exec(event)
+            method._functor(*event.args)
+            context.hook_server_after_exec(event, None)
+        except BaseException as error:  # one message must not end the receiver
+            self._report(event, error)
+
+    def _report(self, event: Event, error: BaseException) -> None:
+        name, message, _ = describe_exception(error)
+        _log.warning("%s failed with %s: %s", event.name, name, message)
+        try:
+            context = self._context
+            task_context = context.hook_get_task_context()
+            context.hook_server_inspect_exception(event, None, task_context, sys.exc_info())
+        except Exception as failure:
+            _log.warning("a hook failed with %s: %s", type(failure).__name__, failure)
+
+
+class Subscriber(Puller):
+    """Runs the methods that Publishers call.
+
+    `topics`, if given, are what the names of the wanted methods begin with. They are matched here,
+    since the name does not stand first in a message, where ZeroMQ could match it.
+    """
+
+    def __init__(
+        self,
+        methods: Any = None,
+        context: Context | None = None,
+        *,
+        topics: Iterable[str] | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        super().__init__(methods, context, zmq.SUB, limits=limits)
+        self._topics = None if topics is None else tuple(topics)
+        self._pump.socket.setsockopt(zmq.SUBSCRIBE, b"")

@@ -1,0 +1,141 @@
+"""Both ends of an interaction: a call with one result, and a call with a stream of them.
+
+What the names OK, ERR, STREAM and STREAM_DONE mean stands here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+from zerorpc.errors import (
+    LostRemote,
+    Overloaded,
+    RemoteError,
+    TimeoutExpired,
+    ZerorpcError,
+)
+from zerorpc.wire import ERR, OK, STREAM, STREAM_DONE, Event
+
+_OWN_FRAMES = frozenset(("zerorpc.server", "zerorpc.patterns", "zerorpc.oneway", "zerorpc.methods"))
+
+
+class Answering(Protocol):
+    """How a pattern speaks to the caller: events on the call's channel, waiting for credit."""
+
+    def send(self, name: str, args: Any) -> None:
+        """Send an event that is followed by others."""
+
+    def finish(self, name: str, args: Any) -> None:
+        """Send the last event of the call."""
+
+
+class ReqRep:
+    """One request, one reply."""
+
+    def serve(self, answering: Answering, functor: Any, args: Any) -> None:
+        """Run the method and send its result."""
+        answering.finish(OK, [functor(*args)])
+
+    def accept_answer(self, event: Event) -> bool:
+        """Tell whether a first answer belongs to this pattern."""
+        return event.name in (OK, ERR)
+
+    def result(self, event: Event, _items: Callable[[], Iterator[Any]]) -> Any:
+        """Return the value that an OK carries; raise what an ERR stands for."""
+        if event.name == ERR:
+            raise error_of(event)
+        if type(event.args) is not list or not event.args:
+            raise RemoteError("RemoteProtocolError", f"OK with {event.args!r:.80}", None)
+        return event.args[0]
+
+
+class ReqStream:
+    """One request, any number of items, and an end."""
+
+    def serve(self, answering: Answering, functor: Any, args: Any) -> None:
+        """Run the method and send what it yields; its `finally` runs when the caller is gone."""
+        iterator = iter(functor(*args))
+        try:
+            send = answering.send
+            for item in iterator:
+                send(STREAM, item)
+        finally:
+            close = getattr(iterator, "close", None)
+            if close is not None:
+                close()
+        answering.finish(STREAM_DONE, None)
+
+    def accept_answer(self, event: Event) -> bool:
+        """Tell whether a first answer belongs to this pattern."""
+        return event.name in (STREAM, STREAM_DONE)
+
+    def result(self, _event: Event, items: Callable[[], Iterator[Any]]) -> Iterator[Any]:
+        """Return the iterator over the items; the event is the first, or says that there is none."""
+        return items()
+
+
+Pattern = ReqRep | ReqStream
+# By the name that a decorator gives.
+BY_NAME: dict[str, Pattern] = {"rep": ReqRep(), "stream": ReqStream()}
+# By the first answer, which decides what the caller gets.
+BY_ANSWER: dict[str, Pattern] = {
+    OK: BY_NAME["rep"],
+    ERR: BY_NAME["rep"],
+    STREAM: BY_NAME["stream"],
+    STREAM_DONE: BY_NAME["stream"],
+}
+
+
+# -- errors on the wire --------------------------------------------------------------------------
+
+
+def describe_exception(error: BaseException) -> tuple[str, str, str]:
+    """Return name, message and traceback of an exception as they travel, always encodable.
+
+    Our own frames at the top of the traceback are left out: they say nothing about the method.
+    """
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_globals.get("__name__") in _OWN_FRAMES:
+        frames = frames.tb_next
+    try:
+        message = str(error)
+    except Exception as unprintable:  # a broken __str__ must not cost the caller its answer
+        message = f"<unprintable: {type(unprintable).__name__}>"
+    kind = type(error)
+    lines = traceback.format_exception(kind, error, frames or error.__traceback__)
+    return kind.__name__, _encodable(message), _encodable("".join(lines))
+
+
+def _encodable(text: str) -> str:
+    """Replace what UTF-8 cannot carry, such as the lone surrogates of undecodable file names."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def error_of(event: Event) -> ZerorpcError:
+    """Return the exception that an ERR stands for.
+
+    A hub marks the errors that it makes itself with the header `hub`; those get their own classes.
+    """
+    args = event.args if type(event.args) is list else [event.args]
+    texts = [None if arg is None else _text(arg) for arg in args]
+    if len(texts) < 2:
+        return RemoteError("RemoteError", texts[0] or "" if texts else "", None)
+    name, message = texts[0] or "", texts[1] or ""
+    if "hub" in event.header:
+        if name == "LostRemote":
+            return LostRemote(message)
+        if name == "TimeoutExpired":
+            expired = TimeoutExpired(0.0)
+            expired.args = (message,)
+            return expired
+        if name == "Overloaded":
+            header = event.header
+            return Overloaded(message, header.get("queued"), header.get("limit"))
+    return RemoteError(name, message, texts[2] if len(texts) > 2 else None)
+
+
+def _text(value: object) -> str:
+    """Return a field of an ERR as text: Python 2 peers send bytes."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,302 @@
+"""The end of a call that serves it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from time import monotonic
+from typing import Any, cast
+
+import gevent
+import gevent.event
+
+from zerorpc.channel import OPEN, Channel, Limits
+from zerorpc.context import Context, call_deadline
+from zerorpc.errors import ClosedError, ZerorpcError
+from zerorpc.methods import builtins, expose, service_name, shadowed_names
+from zerorpc.multiplexer import Multiplexer, Request, statistics
+from zerorpc.patterns import BY_NAME, describe_exception
+from zerorpc.sockets import SocketBase
+from zerorpc.transport import Driver, Worker, Workers
+from zerorpc.wire import ERR, Event, error_args
+
+_log = logging.getLogger("zerorpc.server")
+
+# What is left to say when draining is over may take this long (seconds) to reach ZeroMQ, and then
+# this long to leave the process.
+_FLUSH_S = 1.0
+
+
+class Server(SocketBase):
+    """Exposes the methods of an object, module, class or dict, or its own when subclassed.
+
+    `pool_size` bounds the handlers that run at a time (None: no bound); further calls wait their
+    turn, and their heartbeats go on. `heartbeat` is in seconds, None for none. `grace` is how many
+    seconds `stop()` gives running calls.
+    """
+
+    def __init__(
+        self,
+        methods: Any = None,
+        name: str | None = None,
+        context: Context | None = None,
+        pool_size: int | None = None,
+        heartbeat: float | None = 5,
+        *,
+        grace: float = 10.0,
+        limits: Limits | None = None,
+    ) -> None:
+        super().__init__(context, limits)
+        target = self if methods is None else methods
+        own = frozenset(dir(Server))
+        self._name = service_name(target, name)
+        self._methods = expose(target, own if target is self else frozenset())
+        self._methods.update(builtins(self._name, dict(self._methods)))
+        shadowed = shadowed_names(self._methods, own) if target is not self else ()
+        if shadowed:
+            _log.warning("%s: methods named as the server's own: %s", self._name, shadowed)
+        self._grace = grace
+        self._grace_now = grace
+        self._pool_size = pool_size
+        self._stop_requested = gevent.event.Event()
+        self._is_idle = gevent.event.Event()
+        self._is_running = False
+        self._workers: Workers[Request] | None = None
+        multiplexer = Multiplexer(
+            self._codec,
+            self._context.id_source(),
+            is_server=True,
+            interval=heartbeat,
+            limits=self._limits,
+        )
+        self._driver = Driver(
+            self._context, multiplexer, on_request=self._submit, interval=heartbeat
+        )
+
+    # -- life --------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Serve until `stop()` or `close()`; can be run again after `stop()`.
+
+        Raises `ClosedError` after `close()`, or in another thread than the server was made in.
+        """
+        self._driver.pump.check_usable()
+        if self._is_running:
+            raise RuntimeError(f"server {self._name} is running already")
+        self._is_running = True
+        self._stop_requested.clear()
+        self._workers = Workers(self._serve, self._pool_size, self._is_idle.set)
+        self._driver.pump.start_reading()
+        try:
+            self._stop_requested.wait()
+            self._drain(self._grace_now)
+        finally:
+            self._is_running = False
+            self._driver.pump.stop_reading()
+            self._driver.multiplexer.is_draining = False
+            self._cancel_all("the server stopped")
+            self._workers.close()
+
+    def stop(self, grace: float | None = None) -> None:
+        """Let `run()` end: new calls are refused, running ones have `grace` seconds to end.
+
+        Returns at once; anyone may call it, a handler or a signal handler too.
+        """
+        self._grace_now = self._grace if grace is None else grace
+        self._stop_requested.set()
+
+    def close(self) -> None:
+        """Stop at once, cancel what runs, and close the socket."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self.stop(0)
+        self._cancel_all("the server was closed")
+        driver = self._driver
+        if driver.pump.unusable is None and gevent.getcurrent() is not driver.hub:
+            driver.pump.flush(_FLUSH_S)
+        driver.close(linger=_FLUSH_S)
+
+    def _drain(self, grace: float) -> None:
+        workers = self._workers
+        if workers is None or self._is_closed:
+            return
+        self._driver.multiplexer.is_draining = True
+        ends = monotonic() + grace
+        while (workers.busy or workers.pending) and monotonic() < ends and not self._is_closed:
+            self._is_idle.clear()
+            self._is_idle.wait(ends - monotonic())
+        self._cancel_all("the server stopped before the call had ended")
+        self._driver.pump.flush(_FLUSH_S)
+
+    def _cancel_all(self, reason: str) -> None:
+        """Tell every caller that its call is over, and raise `ClosedError` in the handlers."""
+        multiplexer, workers = self._driver.multiplexer, self._workers
+        if self._driver.pump.unusable is None:
+            for channel in list(multiplexer.channels.values()):
+                self._driver.last_word(channel, "ClosedError", reason)
+        if workers is not None:
+            workers.pending.clear()
+            for worker in list(workers.busy):
+                if worker is not gevent.getcurrent():
+                    workers.cancel(worker, ClosedError(reason))
+
+    # -- endpoints ---------------------------------------------------------------------------
+
+    @property
+    def endpoints(self) -> list[str]:
+        """Every endpoint that is bound (with its real port) or connected."""
+        return self._driver.endpoints.bound + self._driver.endpoints.connected
+
+    def _connect(self, endpoint: str) -> str:
+        return self._driver.endpoints.connect(endpoint)
+
+    def _bind(self, endpoint: str) -> str:
+        return self._driver.endpoints.bind(endpoint)
+
+    def _disconnect(self, endpoint: str) -> str:
+        return self._driver.endpoints.disconnect(endpoint)
+
+    # -- calls -------------------------------------------------------------------------------
+
+    def __call__(self, method: str, *args: Any) -> Any:
+        """Call an exposed method in this process; `NameError` if there is none of that name."""
+        if method not in self._methods:
+            raise NameError(method)
+        return self._methods[method](*args)
+
+    def statistics(self) -> dict[str, Any]:
+        """Return counters: events received and dropped by reason, open, running, waiting calls."""
+        workers = self._workers
+        return {
+            **statistics(self._driver.multiplexer),
+            "running": len(workers.busy) if workers else 0,
+            "waiting": len(workers.pending) if workers else 0,
+            "queued_messages": self._driver.pump.queued,
+        }
+
+    def _submit(self, request: Request) -> None:
+        if self._workers is not None:
+            self._workers.submit(request)
+
+    def _serve(self, request: Request) -> None:
+        """Run one call in its worker greenlet; whatever happens in it stays in it."""
+        channel = request.channel
+        if channel.state is not OPEN:
+            return  # the caller went away while the call waited for its turn
+        if request.start_by is not None:
+            if monotonic() >= request.start_by:
+                self._driver.last_word(channel, "TimeoutExpired", "the deadline passed unstarted")
+                return
+            call_deadline.set(request.start_by)
+        call = _Call(self, request, cast("Worker[Request]", gevent.getcurrent()))
+        channel.wake = call.on_wake
+        try:
+            call.run()
+        except BaseException as error:  # a handler must not end the server, not by sys.exit either
+            call.fail(error)
+
+
+class _Call:
+    """One call being served: what its pattern sends with, and what ends it when the caller goes."""
+
+    __slots__ = ("_driver", "_request", "_server", "_worker")
+
+    def __init__(self, server: Server, request: Request, worker: Worker[Request]) -> None:
+        self._server = server
+        self._driver = server._driver
+        self._request = request
+        self._worker = worker
+
+    def run(self) -> None:
+        """Find the method and have its pattern serve the call."""
+        server, event = self._server, self._request.event
+        if server._context.middleware.has_server:
+            self._run_hooked()
+            return
+        method = server._methods.get(event.name)
+        if method is None:
+            raise NameError(event.name)
+        BY_NAME[method.pattern_name].serve(self, method._functor, event.args)
+
+    def send(self, name: str, args: Any) -> None:
+        """Send an event that is followed by others."""
+        self._driver.send(self._request.channel, name, args)
+
+    finish = send
+
+    def on_wake(self) -> None:
+        """End the handler when the channel has failed while the handler was busy elsewhere."""
+        error = self._request.channel.error
+        if error is not None and self._server._workers is not None:
+            self._server._workers.cancel(self._worker, error)
+
+    def _run_hooked(self) -> None:
+        context, event = self._server._context, self._request.event
+        context.hook_load_task_context(event.header)
+        method = self._server._methods.get(event.name)
+        if method is None:
+            raise NameError(event.name)
+        context.hook_server_before_exec(event)
+        answering = _HookedAnswers(self._driver, self._request, context)
+        BY_NAME[method.pattern_name].serve(answering, method._functor, event.args)
+
+    def fail(self, error: BaseException) -> None:
+        """Answer with an ERR, unless the caller is gone; never raises."""
+        channel, event = self._request.channel, self._request.event
+        if channel.state is not OPEN:
+            _log.debug("%s: the caller is gone: %s", event.name, channel.error or error)
+            return
+        name, message, traceback = describe_exception(error)
+        if isinstance(error, NameError | ZerorpcError):
+            _log.debug("%s failed with %s: %s", event.name, name, message)
+        else:
+            _log.warning("%s failed with %s: %s", event.name, name, message)
+        try:
+            args = error_args(channel.version, name, message, traceback)
+            reply = self._hooked_error(args) if self._has_hooks else None
+            self._driver.send(channel, ERR, args, reply)
+        except BaseException as failure:  # a hook raised, or the caller went just now
+            self._driver.last_word(channel, *describe_exception(failure)[:2])
+
+    @property
+    def _has_hooks(self) -> bool:
+        return self._server._context.middleware.has_server
+
+    def _hooked_error(self, args: list[Any]) -> Event:
+        context = self._server._context
+        extra = context.hook_get_task_context()
+        reply = self._driver.multiplexer.reply_event(self._request.channel, ERR, args, extra)
+        context.hook_server_inspect_exception(
+            self._request.event, reply, context.hook_get_task_context(), list(sys.exc_info())
+        )
+        return reply
+
+
+class _HookedAnswers:
+    """The answers of a call while middleware is registered: headers carry its task context."""
+
+    def __init__(self, driver: Driver, request: Request, context: Context) -> None:
+        self._driver = driver
+        self._request = request
+        self._context = context
+        self._extra: dict[str, Any] | None = None
+
+    def send(self, name: str, args: Any) -> None:
+        """Send an event that is followed by others."""
+        self._send(self._event(name, args))
+
+    def finish(self, name: str, args: Any) -> None:
+        """Send the last event of the call, after `server_after_exec` saw it."""
+        event = self._event(name, args)
+        self._context.hook_server_after_exec(self._request.event, event)
+        self._send(event)
+
+    def _event(self, name: str, args: Any) -> Event:
+        if self._extra is None:
+            self._extra = self._context.hook_get_task_context()
+        channel: Channel = self._request.channel
+        return self._driver.multiplexer.reply_event(channel, name, args, self._extra)
+
+    def _send(self, event: Event) -> None:
+        self._driver.send(self._request.channel, event.name, event.args, event)

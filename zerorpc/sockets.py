@@ -1,0 +1,107 @@
+"""What every object with a socket has: endpoints, `close()`, and use in a `with` statement."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Any, TypeVar
+
+from zerorpc.channel import Limits
+from zerorpc.context import Context
+from zerorpc.errors import EndpointError
+from zerorpc.wire import Codec
+
+Self = TypeVar("Self", bound="SocketBase")
+
+
+class SocketBase(ABC):
+    """Common ground of Client, Server, Pusher, Puller, Publisher and Subscriber."""
+
+    def __init__(self, context: Context | None, limits: Limits | None) -> None:
+        self._context = context or Context.get_instance()
+        self._limits = limits or Limits()
+        self._is_closed = False
+        self._codec = Codec(
+            self._context.types.values(), self._limits.event_bytes, self._limits.containers
+        )
+
+    def connect(self, endpoint: Any, resolve: bool = True) -> list[str]:
+        """Connect to an endpoint, or to each of a list; returns them as resolved.
+
+        Nobody need be there yet. Raises `EndpointError` for what cannot be an endpoint.
+        """
+        return [self._connect(each) for each in self._resolved(endpoint, resolve)]
+
+    def bind(self, endpoint: Any, resolve: bool = True) -> list[str]:
+        """Bind to an endpoint, or to each of a list; returns them with the ports chosen for `*`.
+
+        Raises `EndpointError`, for example when a port is in use.
+        """
+        return [self._bind(each) for each in self._resolved(endpoint, resolve)]
+
+    def disconnect(self, endpoint: Any, resolve: bool = True) -> list[str]:
+        """Undo `connect` or `bind` of an endpoint, or of each of a list."""
+        return [self._disconnect(each) for each in self._resolved(endpoint, resolve)]
+
+    def _resolved(self, endpoint: Any, resolve: bool) -> list[str]:
+        found = self._context.resolve(endpoint) if resolve else list(_flat(endpoint))
+        if not found:
+            raise EndpointError(f"{endpoint!r} holds no endpoint")
+        return found
+
+    @property
+    @abstractmethod
+    def endpoints(self) -> list[str]:
+        """Every endpoint that is bound (with its real port) or connected."""
+
+    @abstractmethod
+    def _connect(self, endpoint: str) -> str:
+        """Connect to one resolved endpoint."""
+
+    @abstractmethod
+    def _bind(self, endpoint: str) -> str:
+        """Bind to one resolved endpoint."""
+
+    @abstractmethod
+    def _disconnect(self, endpoint: str) -> str:
+        """Undo `_connect` or `_bind`."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End everything: every later use raises `ClosedError`. Closing twice is harmless."""
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _flat(endpoint: Any) -> Iterator[str]:
+    if isinstance(endpoint, list | tuple):
+        for each in endpoint:
+            yield from _flat(each)
+    else:
+        yield endpoint
+
+
+def remote_method(functor: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """Return a function that calls `functor` with `name` first: what `client.name` is.
+
+    Raises `AttributeError` for names like `__deepcopy__`, by which Python asks objects for their
+    abilities, so that a client is not taken for something that it is not.
+    """
+    if name.startswith("__") and name.endswith("__"):
+        raise AttributeError(name)
+
+    def remote(*args: Any, **options: Any) -> Any:
+        return functor(name, *args, **options)
+
+    remote.__name__ = name
+    return remote

@@ -1,0 +1,316 @@
+"""Binds one socket to one multiplexer: batches in, steps out, one timer, greenlets that wait.
+
+This is where the sans-IO core meets gevent. The core says *what* is to be sent, served and woken;
+this module does it, in the order: what is to be sent first, then new requests, then who waits.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from time import monotonic
+from typing import Any, cast
+
+import gevent
+import zmq
+
+from zerorpc.channel import OPEN, Channel
+from zerorpc.errors import ClosedError, ZerorpcError
+from zerorpc.multiplexer import Multiplexer, Request, Step
+from zerorpc.transport.endpoints import Endpoints
+from zerorpc.transport.monitor import Monitor
+from zerorpc.transport.process import holders
+from zerorpc.transport.pump import Pump
+from zerorpc.transport.watchdog import watchdog
+from zerorpc.wire import Blob, Event
+
+_log = logging.getLogger("zerorpc.transport")
+
+# A timer that fires this late tells that the process stood still (stopped, or blocked by user
+# code), and what its peers sent meanwhile may not have reached the socket yet.
+_STALL_S = 0.1
+# The watchdog leaves the loop this part of an interval to send a heartbeat itself.
+_OVERDUE = 0.125
+# At most one warning about malformed input in this time.
+_WARN_EVERY_S = 10.0
+# Clients that vanish together are looked for together.
+_PROBE_AFTER_S = 0.01
+
+
+def _nobody() -> None:
+    """Stand in for an owner that does not wait."""
+
+
+class Driver:
+    """One socket with its conversations.
+
+    `on_request` gets each new call of a server, in the hub; without it the socket is a client's.
+    `on_change` is told when a connection came up or went away.
+    """
+
+    def __init__(
+        self,
+        context: zmq.Context[Any],
+        multiplexer: Multiplexer,
+        *,
+        on_request: Callable[[Request], None] | None = None,
+        on_change: Callable[[], None] = _nobody,
+        interval: float | None = None,
+    ) -> None:
+        self.multiplexer = multiplexer
+        self.interval = interval
+        self.connections = 0
+        self.is_draining = False
+        limits = multiplexer.limits
+        self._is_server = on_request is not None
+        self._on_request = on_request or _refuse
+        self._on_change = on_change
+        self.pump = Pump(
+            context,
+            zmq.ROUTER if self._is_server else zmq.DEALER,
+            self._on_batch,
+            backlog_bytes=limits.backlog_bytes,
+            max_event_bytes=limits.event_bytes,
+            on_gone=self._on_gone,
+        )
+        self.endpoints = Endpoints(self.pump)
+        self.hub = gevent.get_hub()
+        self._monitor = Monitor(self.pump.socket, self._on_connection)
+        self._timer = self.hub.loop.timer(0)
+        self._probe_timer = self.hub.loop.timer(_PROBE_AFTER_S)
+        self._armed = float("inf")
+        self._warned_at = float("-inf")
+        self._warned_count = 0
+        holders.add(self)
+        if interval is not None:
+            watchdog.add(self)
+
+    @property
+    def is_up(self) -> bool:
+        """Whether a connection stands; always so for `inproc`, which has none to lose."""
+        return self.connections > 0 or self.endpoints.has_inproc
+
+    # -- for owners of channels --------------------------------------------------------------
+
+    def call(
+        self,
+        name: str,
+        args: Any,
+        timeout: float | None,
+        slots: int | None,
+        event: Event | None = None,
+    ) -> Channel:
+        """Open a channel and queue its opening event; waits for room when too much is queued."""
+        pump, multiplexer = self.pump, self.multiplexer
+        pump.check_usable()
+        channel, frames = multiplexer.open(
+            name, args, monotonic(), timeout=timeout, slots=slots, event=event
+        )
+        channel.home = self
+        deadline = multiplexer.deadline
+        if deadline is not None and deadline < self._armed:
+            self._arm(deadline)
+        while not pump.has_room() and channel.state is OPEN:
+            self._await_room(channel)
+        pump.send(frames, channel)
+        return channel
+
+    def send(self, channel: Channel, name: str, args: Any, event: Event | None = None) -> None:
+        """Send an event on a channel, waiting for the peer's credit and for room.
+
+        Raises the channel's error when it ends meanwhile.
+        """
+        while channel.credit < 1 and channel.state is OPEN:
+            self.park(channel)
+        pump = self.pump
+        if not pump.has_room(channel.envelope[0] if channel.envelope else None):
+            while channel.state is OPEN and not pump.has_room(channel.envelope[0]):
+                self._await_room(channel)
+        pump.send(self.multiplexer.send(channel, name, args, event))
+
+    def wait(self, channel: Channel) -> Event:
+        """Return the next event of a channel, when it comes.
+
+        Raises the channel's error. When the waiting greenlet is interrupted the channel is closed,
+        for nobody else can know how far it came.
+        """
+        event = self.poll(channel)
+        if event is None and channel.item_bytes:
+            channel.await_item(monotonic())
+            self._rearm(channel)
+        while event is None:
+            try:
+                self.park(channel)
+            except BaseException:
+                self.close_channel(channel)
+                raise
+            event = self.poll(channel)
+        return event
+
+    def poll(self, channel: Channel) -> Event | None:
+        """Return the next event of a channel if it is here, and promise the peer room for more."""
+        event = channel.take()
+        if channel.state is OPEN and event is not None:
+            home = channel.home
+            more = home.multiplexer.grant(channel)
+            if more is not None:
+                home.pump.send(more)
+        elif event is None and channel.state is not OPEN:
+            raise ClosedError("this stream has ended")
+        return event
+
+    def hand_over(self, other: Driver) -> None:
+        """Let another socket send the calls that this one could not send yet."""
+        for frames, ticket in self.pump.withdraw():
+            channel = cast(Channel, ticket)
+            self.multiplexer.move(channel, other.multiplexer)
+            channel.home = other
+            other.pump.send(frames, channel)
+            other._rearm(channel)
+
+    def park(self, channel: Channel) -> None:
+        """Wait until something about the channel has changed."""
+        channel.wake = gevent.getcurrent().switch
+        try:
+            self.hub.switch()
+        finally:
+            channel.wake = _nobody
+
+    def close_channel(self, channel: Channel) -> None:
+        """End a conversation from this side, and let the peer know."""
+        if channel.state is not OPEN:
+            return
+        home: Driver = channel.home
+        message = home.multiplexer.close(channel)
+        if message is not None and home.pump.unusable is None:
+            home.pump.send(message)
+
+    def last_word(self, channel: Channel, name: str, message: str) -> None:
+        """Tell the peer with an ERR, whatever its credit, that this channel is over."""
+        if channel.state is OPEN:
+            self.pump.send(self.multiplexer.last_word(channel, name, message))
+
+    def _await_room(self, channel: Channel) -> None:
+        def wake() -> None:
+            channel.wake()  # looked up then: it is set only when the channel's owner waits
+
+        self.pump.when_room(wake)
+        self.park(channel)
+
+    def close(self, linger: float = 0.0) -> None:
+        """Close the socket; whoever waits on one of its channels gets `ClosedError`."""
+        if self.pump.unusable is None:
+            self._monitor.close()
+            self._stop_timers()
+            self.pump.close(linger)
+        self._fail_all(ClosedError("the socket was closed"))
+
+    def abandon(self, reason: str) -> None:
+        """Become unusable without touching the sockets, as the child of a fork must."""
+        if self.pump.unusable is None:
+            self._monitor.abandon()
+            self._stop_timers()
+            self.pump.abandon(reason)
+            self.multiplexer.channels.clear()
+
+    def _stop_timers(self) -> None:
+        watchdog.discard(self)
+        for timer in (self._timer, self._probe_timer):
+            timer.stop()
+            timer.close()
+
+    def _fail_all(self, error: ZerorpcError) -> None:
+        for channel in list(self.multiplexer.channels.values()):
+            self.multiplexer.fail(channel, error)
+            # Not from here: the owner may be the one that closes, or wait elsewhere in user code.
+            self.hub.loop.run_callback(channel.wake)
+
+    # -- the loop's side ---------------------------------------------------------------------
+
+    def _on_batch(self, batch: list[list[Blob]]) -> None:
+        self._perform(self.multiplexer.receive(batch, monotonic()))
+        multiplexer = self.multiplexer
+        if multiplexer.deadline is not None and multiplexer.deadline < self._armed:
+            self._arm(multiplexer.deadline)
+        if multiplexer.dropped_count != self._warned_count:
+            self._warn_of_dropped()
+
+    def _perform(self, step: Step) -> None:
+        for frames in step.send:
+            self.pump.send(frames)
+        for request in step.opened:
+            self._on_request(request)
+        for channel in step.woken:
+            channel.wake()
+
+    def _on_gone(self, identities: set[bytes]) -> None:
+        for identity in identities:
+            self._perform(self.multiplexer.lose(identity, "its connection broke"))
+
+    def _on_connection(self, is_up: bool, endpoint: str) -> None:
+        self.connections += 1 if is_up else -1
+        self.is_draining = False
+        if self._is_server:
+            # Which client it was libzmq does not say; whom a heartbeat does not reach, it was.
+            if not is_up and self.multiplexer.channels:
+                self._probe_timer.start(self._probe)
+        elif not is_up:
+            self.pump.read_now()
+            self._perform(self.multiplexer.lose(None, f"the connection to {endpoint} broke"))
+        self._on_change()
+
+    def _probe(self) -> None:
+        self._perform(self.multiplexer.probe())
+
+    def _rearm(self, channel: Channel) -> None:
+        """See to it that the timer fires in time for a deadline that has moved."""
+        self.multiplexer.consider(channel)
+        deadline = self.multiplexer.deadline
+        if deadline is not None and deadline < self._armed:
+            self._arm(deadline)
+
+    def _arm(self, deadline: float) -> None:
+        self._armed = deadline
+        self._timer.stop()
+        self._timer.close()
+        self._timer = self.hub.loop.timer(max(0.0, deadline - monotonic()))
+        self._timer.start(self._tick)
+
+    def _tick(self) -> None:
+        stall = monotonic() - self._armed
+        self._armed = float("inf")
+        self.pump.read_now()
+        if self.pump.unusable is not None:
+            return
+        is_certain = self.pump.is_drained and stall < _STALL_S
+        self._perform(self.multiplexer.on_deadline(monotonic(), is_silence_certain=is_certain))
+        self._forget_lapsed()
+        deadline = self.multiplexer.deadline
+        if deadline is not None and deadline < self._armed and self.pump.unusable is None:
+            self._arm(deadline)
+
+    def _forget_lapsed(self) -> None:
+        if not self._is_server and self.pump.queued > 2 * len(self.multiplexer.channels):
+            self.pump.forget_lapsed()
+
+    def beat_if_overdue(self) -> None:
+        """Send heartbeats that the loop should have sent by now; for the watchdog's thread."""
+        if self.interval is not None and self.pump.unusable is None:
+            late = self.interval * _OVERDUE
+            beats = self.multiplexer.overdue_beats(monotonic(), late)
+            if beats:
+                self.pump.send_from_thread(beats)
+
+    def _warn_of_dropped(self) -> None:
+        now = monotonic()
+        if now - self._warned_at < _WARN_EVERY_S:
+            return
+        multiplexer = self.multiplexer
+        self._warned_at = now
+        self._warned_count = multiplexer.dropped_count
+        _log.warning("dropped malformed or unexpected events: %s", dict(multiplexer.dropped))
+
+
+def _refuse(request: Request) -> None:
+    """Never called: a client's multiplexer opens nothing for peers."""
+    raise AssertionError(request)

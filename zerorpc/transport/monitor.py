@@ -1,0 +1,60 @@
+"""Connections that come and go, as libzmq's socket monitor reports them.
+
+A DEALER learns in milliseconds that the server's process died, long before heartbeats could tell;
+a ROUTER learns that *some* client is gone.
+"""
+
+from __future__ import annotations
+
+import itertools
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+import zmq
+
+_NUMBERS = itertools.count()
+_UP = int(zmq.EVENT_HANDSHAKE_SUCCEEDED)
+_DOWN = int(zmq.EVENT_DISCONNECTED)
+
+
+class Monitor:
+    """Calls `on_change(is_up, endpoint)` in the hub when a connection of `socket` is made or lost.
+
+    Must be closed before the socket, and is of no use for `inproc`, which has no connections.
+    """
+
+    def __init__(self, socket: zmq.Socket[Any], on_change: Callable[[bool, str], None]) -> None:
+        name = f"inproc://zerorpc.monitor.{next(_NUMBERS)}"
+        self._watched = socket
+        self._on_change = on_change
+        socket.monitor(name, _UP | _DOWN)
+        self._events: zmq.Socket[bytes] = zmq.Socket(socket.context, zmq.PAIR)
+        self._events.linger = 0
+        self._events.connect(name)
+        self._io = gevent.get_hub().loop.io(int(self._events.getsockopt(zmq.FD)), 1)
+        self._io.start(self.read_now)
+        self.read_now()  # looks once, which arms the edge-triggered descriptor
+
+    def read_now(self) -> None:
+        """Report what has happened so far."""
+        while not self._events.closed:
+            try:
+                event, endpoint = self._events.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            code: int = struct.unpack_from("=H", event)[0]
+            self._on_change(code == _UP, endpoint.decode())
+
+    def abandon(self) -> None:
+        """Stop watching without touching the sockets, as the child of a fork must."""
+        self._io.stop()
+        self._io.close()
+
+    def close(self) -> None:
+        """Stop watching."""
+        if not self._events.closed:
+            self.abandon()
+            self._watched.disable_monitor()
+            self._events.close()

@@ -1,0 +1,56 @@
+"""What belongs to the process as a whole: the seed of routing ids, and what a fork must not share.
+
+The child of a fork inherits sockets whose other half, libzmq's I/O thread, it does not have: using
+one hangs. So everything that holds a socket is told, and says so to whoever uses it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import os
+import weakref
+from typing import Protocol
+
+import gevent
+
+from zerorpc.transport.watchdog import watchdog
+
+
+class Inherited(Protocol):
+    """Something that a child process must not use."""
+
+    def abandon(self, reason: str) -> None:
+        """Become unusable, for `reason`, without touching any socket."""
+
+
+holders: weakref.WeakSet[Inherited] = weakref.WeakSet()
+_forks = itertools.count(1)
+_ancestry = [0]
+
+
+def fork_count() -> int:
+    """Return how many forks lie between this process and the one that imported the library."""
+    return _ancestry[-1]
+
+
+def _after_fork_in_child() -> None:
+    _ancestry.append(next(_forks))
+    for holder in list(holders):
+        holder.abandon("it was made by the parent of this process; make a new one after fork()")
+    holders.clear()
+    watchdog.reset()
+    gevent.reinit()
+
+
+def _seed_routing_ids() -> None:
+    """Give libzmq's ROUTER ids that cannot be guessed.
+
+    They count up from `rand()`, which nobody seeds, and a peer that claims the next one for itself
+    makes libzmq 4.3.5 abort the process.
+    """
+    ctypes.CDLL(None).srand(int.from_bytes(os.urandom(4), "little"))
+
+
+_seed_routing_ids()
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,392 @@
+"""One ZeroMQ socket on the gevent loop: reads and sends in batches, and loses no wake-up.
+
+ZeroMQ's file descriptor is edge-triggered: it says once that *something* changed, and then EVENTS
+must be read again after every send and every receive, or the next change goes unnoticed. So all of
+it happens in one place, `_drain`, which ends only when EVENTS, read last, holds nothing to do.
+
+What is to be sent collects in `_out` while a batch is handled and goes out at its end. A native
+lock lets the watchdog thread send too; taken per batch it costs nothing measurable.
+
+It must not know what an event or a channel is: frames come and go, with an opaque ticket at most.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import gevent
+import gevent.event
+import zmq
+from gevent import monkey
+from zmq.backend.cython._zmq import Socket as _Backend
+
+from zerorpc.errors import ClosedError
+from zerorpc.wire import Blob, Frames
+
+_allocate_lock = monkey.get_original("_thread", "allocate_lock")
+
+_NOBLOCK = int(zmq.NOBLOCK)
+_MORE = int(zmq.NOBLOCK | zmq.SNDMORE)
+_EVENTS = int(zmq.EVENTS)
+_POLLIN = int(zmq.POLLIN)
+_POLLOUT = int(zmq.POLLOUT)
+
+# Messages in libzmq's own queues, per peer and direction: enough that a batch seldom meets the
+# limit, little enough that a peer which does not read cannot hide megabytes from our own bounds.
+_HIGH_WATER_MARK = 1000
+# Messages handled before the loop gets a turn: with more, others wait; with less, batches shrink.
+_TURN = 256
+_BATCH = 64
+# Sending this many at a time lets the peer work on the first while we make the next.
+_FLUSH_AT = 32
+# Below this a copy is cheaper than keeping the frame; above it the payload stays where it is.
+_KEEP_FRAME_BYTES = 65536
+# A ROUTER does not tell when one peer takes messages again, so those parked are tried after this.
+_RETRY_S = 0.002
+_RETRY_MAX_S = 0.1
+
+
+class Ticket(Protocol):
+    """What a queued message belongs to: it can lapse before it is sent, and learns that it was."""
+
+    is_sent: bool
+
+    @property
+    def has_lapsed(self) -> bool:
+        """Whether the message need not be sent any more."""
+
+
+class Pump:
+    """Moves messages between one socket and `on_batch`, which gets lists of lists of frames.
+
+    `on_batch` runs in the hub and may switch to other greenlets, but must not raise; `on_gone` is
+    told the identities of peers that a ROUTER could not reach. `backlog_bytes` bounds what waits
+    here because the other side takes no more: beyond it `has_room` is False.
+    """
+
+    def __init__(
+        self,
+        context: zmq.Context[Any],
+        socket_type: int,
+        on_batch: Callable[[list[list[Blob]]], None],
+        *,
+        backlog_bytes: int,
+        max_event_bytes: int,
+        on_gone: Callable[[set[bytes]], None] | None = None,
+    ) -> None:
+        self.socket: zmq.Socket[bytes] = zmq.Socket(context, socket_type)
+        self.socket.linger = 0
+        self.socket.set_hwm(_HIGH_WATER_MARK)
+        # Twice the limit: what is a little too large can be answered with an ERR that says so.
+        self.socket.setsockopt(zmq.MAXMSGSIZE, 2 * max_event_bytes)
+        if socket_type == zmq.ROUTER:
+            self.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        if socket_type in (zmq.DEALER, zmq.PUSH):
+            self.socket.setsockopt(zmq.IMMEDIATE, 1)
+        self.lock = _allocate_lock()
+        self.backlog_bytes = backlog_bytes
+        self.queued_bytes = 0
+        self.is_drained = True
+        self.unusable: str | None = None
+        self.hub: gevent.hub.Hub | None = gevent.get_hub()
+        self._backend = _Backend
+        self._tx, self._rx, self._get = (
+            getattr(_Backend, name).__get__(self.socket) for name in ("send", "recv", "get")
+        )
+        self._has_envelope = socket_type == zmq.ROUTER
+        self._on_batch = on_batch
+        self._on_gone = on_gone
+        self._gone: set[bytes] = set()
+        self._out: deque[tuple[Frames, Ticket | None]] = deque()
+        self._parked: dict[bytes, deque[tuple[Frames, Ticket | None]]] = {}
+        self._parked_bytes: dict[bytes, int] = {}
+        self._waiting: list[Callable[[], Any]] = []
+        self._is_draining = self._is_scheduled = self._is_reading = False
+        self._start_watchers()
+
+    def _start_watchers(self) -> None:
+        loop = gevent.get_hub().loop
+        self._run_callback = loop.run_callback
+        self._io = loop.io(int(self.socket.getsockopt(zmq.FD)), 1)
+        self._kick = loop.async_()
+        self._retry = loop.timer(_RETRY_S)
+        self._retry_s = _RETRY_S
+        self._io.start(self._drain, True)
+        self._kick.start(self._drain)
+
+    # -- for owners --------------------------------------------------------------------------
+
+    def start_reading(self) -> None:
+        """Let received messages come to `on_batch`."""
+        self._is_reading = True
+        self._schedule()
+
+    def stop_reading(self) -> None:
+        """Leave further messages in the socket."""
+        self._is_reading = False
+
+    def send(self, frames: Frames, ticket: Ticket | None = None) -> None:
+        """Queue a message; it goes out when the current batch ends or the caller waits."""
+        self._out.append((frames, ticket))
+        self.queued_bytes += len(frames[-1])
+        if len(self._out) >= _FLUSH_AT:
+            self._flush_now()
+        elif not self._is_draining:
+            self._schedule()
+
+    def has_room(self, identity: bytes | None = None) -> bool:
+        """Tell whether the backlog (of one peer of a ROUTER) is within its bound."""
+        if identity is None or not self._parked:
+            return self.queued_bytes <= self.backlog_bytes
+        return self._parked_bytes.get(identity, 0) <= self.backlog_bytes
+
+    def when_room(self, wake: Callable[[], Any]) -> None:
+        """Have `wake` called once, in the hub, after some of the backlog went out."""
+        self._waiting.append(wake)
+
+    def forget_lapsed(self) -> None:
+        """Let go of queued messages that nobody needs any more."""
+        self._out = deque(entry for entry in self._out if not _has_lapsed(entry[1]))
+        self.queued_bytes = sum(len(frames[-1]) for frames, _ in self._out)
+        self._wake_waiting()
+
+    def withdraw(self) -> list[tuple[Frames, Ticket]]:
+        """Take back the messages with a ticket that were not sent yet and are still needed."""
+        self.forget_lapsed()
+        taken = [(frames, ticket) for frames, ticket in self._out if ticket is not None]
+        self._out = deque(entry for entry in self._out if entry[1] is None)
+        self.queued_bytes = sum(len(frames[-1]) for frames, _ in self._out)
+        return taken
+
+    @property
+    def queued(self) -> int:
+        """How many messages wait here to be sent."""
+        return len(self._out) + sum(map(len, self._parked.values()))
+
+    def send_from_thread(self, messages: Sequence[Frames]) -> None:
+        """Send at once from another thread what can be sent at once, and wake the loop.
+
+        What the socket does not take is left out: it is heartbeats, and the next ones will do.
+        """
+        with self.lock:
+            if self.unusable is not None:
+                return
+            for frames in messages:
+                try:
+                    self._transmit(frames)
+                except zmq.ZMQError:
+                    continue
+        self._kick.send()  # the sending has used up the edge of the file descriptor
+
+    def read_now(self) -> None:
+        """Handle what lies in the socket before going on; for the hub only."""
+        if not self._is_draining:
+            self._drain()
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until everything queued has gone to ZeroMQ, at most `timeout` seconds."""
+        with gevent.Timeout(timeout, False):  # type: ignore[arg-type]  # False means: no exception
+            while self.queued and self.unusable is None:
+                self._flush_now()
+                if self.queued:
+                    moved = gevent.event.Event()
+                    self.when_room(moved.set)
+                    moved.wait()
+        return not self.queued
+
+    def close(self, linger: float = 0.0) -> None:
+        """Close the socket; `linger` seconds are left to ZeroMQ for what it already took."""
+        if self.unusable is None:
+            self.abandon("it was closed")
+            with self.lock:
+                self.socket.close(linger=int(linger * 1000))
+            self._wake_waiting()
+
+    def abandon(self, reason: str) -> None:
+        """Stop using the socket without touching it, as the child of a fork must."""
+        self.unusable = reason
+        self.hub = None
+        for watcher in (self._io, self._kick, self._retry):
+            watcher.stop()
+            watcher.close()
+
+    def check_usable(self) -> None:
+        """Raise `ClosedError` with the reason when this thread or process cannot use the socket."""
+        if gevent.get_hub() is not self.hub:
+            reason = self.unusable or "it belongs to another thread; make one per thread"
+            raise ClosedError(f"this socket cannot be used: {reason}")
+
+    # -- the loop's side ---------------------------------------------------------------------
+
+    def _schedule(self) -> None:
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self._run_callback(self._drain)
+
+    def _drain(self, is_woken: bool = False) -> None:
+        """Send and receive until there is nothing left to do, or others should get a turn."""
+        self._is_scheduled = False
+        if self._is_draining or self.unusable is not None:
+            return
+        self._is_draining = True
+        left = _TURN
+        try:
+            while self.unusable is None:
+                with self.lock:
+                    batch, must_look_again = self._exchange(min(left, _BATCH), is_woken)
+                is_woken = False
+                if self._gone:
+                    self._report_gone()
+                if batch:
+                    self._on_batch(batch)
+                elif not must_look_again:
+                    self.is_drained = True
+                    return
+                left -= len(batch) or 1
+                if left <= 0:
+                    self.is_drained = False
+                    self._schedule()
+                    return
+        finally:
+            self._is_draining = False
+
+    def _exchange(self, most: int, is_woken: bool) -> tuple[list[list[Blob]], bool]:
+        """Send what is queued and receive up to `most` messages.
+
+        Returns these, and whether to look again: False only if EVENTS, read after the last send and
+        receive, which arms the file descriptor again, shows nothing to do.
+        """
+        if self._out:
+            self._send_queued()
+            is_woken = False
+        events = _POLLIN if is_woken else self._get(_EVENTS)
+        if not (events & _POLLIN and self._is_reading):
+            return [], bool(self._out and events & _POLLOUT)
+        batch: list[list[Blob]] = []
+        try:
+            while len(batch) < most:
+                batch.append(self._receive())
+        except zmq.Again:
+            pass  # read empty; the next look at EVENTS arms the descriptor
+        return batch, True
+
+    def _receive(self) -> list[Blob]:
+        receive = self._rx
+        frames: list[Blob] = []
+        if self._has_envelope:
+            frames.append(receive(_NOBLOCK))  # the identity, which is never the last frame
+        frame = receive(_NOBLOCK, False)
+        while frame.more:
+            frames.append(frame.bytes)
+            frame = receive(_NOBLOCK, False)
+        frames.append(frame.bytes if len(frame) < _KEEP_FRAME_BYTES else frame.buffer)
+        return frames
+
+    def _transmit(self, frames: Frames) -> None:
+        """Hand one message to ZeroMQ; `Again` comes before or with nothing of it taken.
+
+        libzmq decides on the first frame, or takes back the earlier ones when the pipe is lost.
+        """
+        for frame in frames[:-1]:
+            self._tx(frame, _MORE)
+        self._tx(frames[-1], _NOBLOCK)
+
+    def _send_queued(self) -> None:
+        out, has_moved = self._out, False
+        transmit = self._transmit_routed if self._has_envelope else self._transmit
+        try:
+            while out:
+                frames, ticket = out[0]
+                if ticket is None:
+                    transmit(frames)
+                elif not ticket.has_lapsed:
+                    transmit(frames)
+                    ticket.is_sent = True
+                out.popleft()
+                self.queued_bytes -= len(frames[-1])
+                has_moved = True
+        except zmq.Again:
+            pass  # EVENTS will tell when there is room
+        if has_moved and self._waiting:
+            self._run_callback(self._wake_waiting)
+
+    def _flush_now(self) -> None:
+        """Send what is queued in the middle of a batch, or of a caller that does not wait."""
+        with self.lock:
+            if self.unusable is not None:
+                return
+            self._send_queued()
+            is_readable = self._get(_EVENTS) & _POLLIN
+        if (is_readable or self._gone) and not self._is_draining:
+            self._schedule()
+
+    def _wake_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for wake in waiting:
+            wake()
+
+    # -- a ROUTER's peers --------------------------------------------------------------------
+
+    def _transmit_routed(self, frames: Frames) -> None:
+        """Send to one peer of many: what it does not take is parked, for its own queue only."""
+        identity = frames[0]
+        if identity in self._parked:
+            self._park(frames)
+            return
+        try:
+            self._transmit(frames)
+        except zmq.Again:
+            self._park(frames)
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EHOSTUNREACH:
+                raise
+            self._gone.add(identity)
+
+    def _park(self, frames: Frames) -> None:
+        identity = frames[0]
+        if not self._parked:
+            self._retry.start(self._retry_parked)
+        self._parked.setdefault(identity, deque()).append((frames, None))
+        self._parked_bytes[identity] = self._parked_bytes.get(identity, 0) + len(frames[-1])
+
+    def _retry_parked(self) -> None:
+        has_moved = False
+        with self.lock:
+            for identity in list(self._parked):
+                has_moved |= self._retry_peer(identity)
+        if self._gone:
+            self._report_gone()
+        if self._parked and self.unusable is None:
+            self._retry_s = _RETRY_S if has_moved else min(2 * self._retry_s, _RETRY_MAX_S)
+            self._retry.stop()
+            self._retry = gevent.get_hub().loop.timer(self._retry_s)
+            self._retry.start(self._retry_parked)
+        if has_moved:
+            self._wake_waiting()
+        self._schedule()  # EVENTS must be read again after these sends
+
+    def _retry_peer(self, identity: bytes) -> bool:
+        """Send what is parked for a peer as far as it takes it; tells whether it took any."""
+        queue = self._parked[identity]
+        before = len(queue)
+        try:
+            while queue:
+                self._transmit(queue[0][0])
+                self._parked_bytes[identity] -= len(queue.popleft()[0][-1])
+        except zmq.Again:
+            return len(queue) < before
+        except zmq.ZMQError:
+            self._gone.add(identity)
+        del self._parked[identity], self._parked_bytes[identity]
+        return True
+
+    def _report_gone(self) -> None:
+        gone, self._gone = self._gone, set()
+        if self._on_gone is not None:
+            self._on_gone(gone)
+
+
+def _has_lapsed(ticket: Ticket | None) -> bool:
+    return ticket is not None and ticket.has_lapsed

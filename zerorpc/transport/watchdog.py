@@ -1,0 +1,75 @@
+"""A native thread that sends heartbeats while user code keeps the gevent loop from running.
+
+A handler that computes, or calls something that blocks, holds up every greenlet of its process, so
+nobody would send the heartbeats of all the other calls, and their peers would take a busy process
+for a dead one. One thread per process looks after all sockets; it acts only where a heartbeat is
+overdue, so it costs the fast path nothing.
+
+It cannot help while a C call holds the interpreter lock: no Python thread runs then.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Protocol
+
+from gevent import monkey
+
+_sleep = monkey.get_original("time", "sleep")
+_start_thread = monkey.get_original("_thread", "start_new_thread")
+_allocate_lock = monkey.get_original("_thread", "allocate_lock")
+
+# How often the thread looks, as a part of the shortest heartbeat interval, and in seconds at most.
+_LOOKS_PER_INTERVAL = 8
+_LONGEST_SLEEP_S = 1.0
+
+
+class Watched(Protocol):
+    """What the watchdog looks after: something with a heartbeat of `interval` seconds."""
+
+    interval: float | None
+
+    def beat_if_overdue(self) -> None:
+        """Send the heartbeats that the loop should have sent by now; called from the thread."""
+
+
+class Watchdog:
+    """The set of what is watched, and the thread, which lives as long as there is any."""
+
+    def __init__(self) -> None:
+        self._watched: weakref.WeakSet[Watched] = weakref.WeakSet()
+        self._lock = _allocate_lock()
+        self._is_running = False
+
+    def add(self, watched: Watched) -> None:
+        """Look after `watched` from now on, until `discard` or until nobody holds it."""
+        with self._lock:
+            self._watched.add(watched)
+            if not self._is_running:
+                self._is_running = True
+                _start_thread(self._run, ())
+
+    def discard(self, watched: Watched) -> None:
+        """Look after `watched` no more."""
+        with self._lock:
+            self._watched.discard(watched)
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                watched = list(self._watched)
+                if not watched:
+                    self._is_running = False
+                    return
+            for each in watched:
+                each.beat_if_overdue()
+            shortest = min(each.interval or _LONGEST_SLEEP_S for each in watched)
+            del watched, each
+            _sleep(min(shortest / _LOOKS_PER_INTERVAL, _LONGEST_SLEEP_S))
+
+    def reset(self) -> None:
+        """Start over without thread and watched, as the child of a fork must."""
+        self.__init__()  # type: ignore[misc]  # there is no other way to replace the lock
+
+
+watchdog = Watchdog()

@@ -1,0 +1,122 @@
+"""Greenlets that run handlers, one at a time each, and are used again.
+
+A new greenlet costs an mmap, a munmap and a page fault, 11 us on CPython 3.11; a recycled one 1 us.
+Each job starts in a fresh copy of the context (`contextvars`) that the pool was made in, and a
+greenlet that carries `gevent.local` values of its last job is not used again, so no job sees what
+another left behind.
+"""
+
+from __future__ import annotations
+
+import contextvars
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import gevent
+
+if TYPE_CHECKING:
+    _Greenlet = gevent.Greenlet[[], None]
+else:
+    _Greenlet = gevent.Greenlet  # has parameters in its stubs only
+
+Job = TypeVar("Job")
+
+# Parked greenlets kept for the next burst: 8 kB each.
+_KEEP = 1000
+
+
+class Worker(_Greenlet, Generic[Job]):
+    """A greenlet that runs jobs of its pool; `job` is the current one."""
+
+    __slots__ = ("job", "pool")
+
+    def __init__(self, pool: Workers[Job], job: Job) -> None:
+        super().__init__()
+        self.pool = pool
+        self.job: Job | None = job
+
+    def _run(self) -> None:
+        pool = self.pool
+        while self.job is not None:
+            self.gr_context = pool.context.copy()
+            try:
+                pool.serve(self.job)
+            finally:
+                self.job = None
+                pool.is_done(self)
+            self._park_if_free()
+
+    def _park_if_free(self) -> None:
+        """Wait for the next job, unless there is one already or this greenlet is to end."""
+        pool = self.pool
+        is_clean = not self.__dict__  # where gevent.local keeps its values
+        if self.job is None and is_clean and len(pool.idle) < _KEEP and not pool.is_closed:
+            pool.idle.append(self)
+            pool.hub.switch()
+
+
+class Workers(Generic[Job]):
+    """Runs `serve(job)` for each submitted job, at most `limit` at a time, in order of arrival.
+
+    `on_idle` is called whenever the last job has ended and none waits.
+    """
+
+    def __init__(
+        self,
+        serve: Callable[[Job], None],
+        limit: int | None = None,
+        on_idle: Callable[[], None] | None = None,
+    ) -> None:
+        self.serve = serve
+        self._on_idle = on_idle
+        self.limit = limit
+        self.hub = gevent.get_hub()
+        self.context = contextvars.copy_context()
+        self.idle: list[Worker[Job]] = []
+        self.pending: deque[Job] = deque()
+        self.busy: set[Worker[Job]] = set()
+        self.is_closed = False
+
+    def submit(self, job: Job) -> None:
+        """Run `job` now, until it first waits; or later, when `limit` are running. Hub only."""
+        if self.limit is not None and len(self.busy) >= self.limit:
+            self.pending.append(job)
+            return
+        if self.idle:
+            worker = self.idle.pop()
+            worker.job = job
+        else:
+            worker = Worker(self, job)
+        self.busy.add(worker)
+        worker.switch()
+
+    def is_done(self, worker: Worker[Job]) -> None:
+        """Take note that `worker` ended its job; gives it the next one that waits."""
+        if self.pending and not self.is_closed:
+            worker.job = self.pending.popleft()
+            return
+        self.busy.discard(worker)
+        if self._on_idle is not None and not self.busy:
+            self._on_idle()
+
+    def cancel(self, worker: Worker[Job], error: BaseException) -> None:
+        """Raise `error` in the job that `worker` runs, if it still runs when the hub gets there."""
+        job = worker.job
+
+        def throw() -> None:
+            if worker.job is job and job is not None and not worker.dead:
+                worker.throw(error)
+
+        if gevent.getcurrent() is self.hub:
+            throw()
+        else:
+            self.hub.loop.run_callback(throw)
+
+    def close(self) -> None:
+        """Let parked greenlets end, and keep none from now on."""
+        self.is_closed = True
+        self.pending.clear()
+        idle, self.idle = self.idle, []
+        for worker in idle:
+            self.hub.loop.run_callback(worker.switch)
