@@ -72,7 +72,7 @@ class ReqStream:
         return event.name in (STREAM, STREAM_DONE)
 
     def result(self, _event: Event, items: Callable[[], Iterator[Any]]) -> Iterator[Any]:
-        """Return the iterator over the items; the event is the first, or says that there is none."""
+        """Return the iterator over the items, of which the event is the first or the end."""
         return items()
 
 
