@@ -49,8 +49,8 @@ def test_a_port_that_was_chosen_is_told() -> None:
 @pytest.mark.parametrize(
     ("endpoint", "hint"),
     [
-        ("localhost:1234", 'an endpoint looks like "tcp://localhost:1234"'),
-        ("quote", 'an endpoint looks like "tcp://localhost:1234"'),
+        ("localhost:1234", 'did you mean "tcp://localhost:1234"?'),
+        ("quote", "cannot connect to quote"),
         ("udp://localhost:1", "cannot connect to udp://localhost:1"),
     ],
 )

@@ -6,3 +6,7 @@ the other. Nothing of the library imports this package.
 """
 
 from __future__ import annotations
+
+from .program import main
+
+__all__ = ["main"]

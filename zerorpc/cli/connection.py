@@ -48,7 +48,6 @@ def _attempt(attach_one: Callable[[str], list[str]], endpoint: str) -> list[str]
 
 
 def _hint(endpoint: str) -> str:
-    if "://" in endpoint:
+    if "://" in endpoint or ":" not in endpoint:
         return ""
-    example = f"tcp://{endpoint}" if ":" in endpoint else "tcp://localhost:1234"
-    return f"; an endpoint looks like {quoted(example)}"
+    return f"; did you mean {quoted(f'tcp://{endpoint}')}?"

@@ -1,0 +1,110 @@
+"""The program: from the words of the command line to an exit status.
+
+The one place where errors end: each kind becomes a status and, for all but a remote exception, one
+line on stderr.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import platform
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TextIO
+
+import gevent
+import msgpack
+
+from zerorpc import zmq
+from zerorpc.client import Client
+from zerorpc.errors import ZerorpcError
+from zerorpc.version import __version__
+
+from . import completion, inspection, listing, session, shells
+from .arguments import parse
+from .outcome import Exit, Mistake, Unreachable, ending
+from .output import Paper
+from .serving import serve
+
+# Long enough for a round trip, short enough for a finger that rests on <TAB>.
+_COMPLETION_TIMEOUT = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv`, by default the process's own, and return the exit status."""
+    program = _program_name(sys.argv[0])
+    out, errors = _paper(sys.stdout), _paper(sys.stderr)
+    # The hub would print a traceback of its own before it passes Ctrl-C on.
+    hub = gevent.get_hub()
+    hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)
+    try:
+        try:
+            return _run(sys.argv[1:] if argv is None else argv, program, out, errors)
+        finally:
+            # Here, and not at the end of the interpreter, a reader that has gone can be met.
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.BROKEN_PIPE
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except (Mistake, Unreachable, ZerorpcError) as error:
+        _log.debug("where it came from", exc_info=True)
+        status, text = ending(error)
+        is_remote = status is Exit.REMOTE_ERROR
+        errors.line(text if is_remote else f"{errors.red(f'{program}:')} {text}")
+        return status
+
+
+def _run(words: Sequence[str], program: str, out: Paper, errors: Paper) -> int:
+    options = parse(words, program, _versions(program))
+    logging.basicConfig(
+        level=logging.DEBUG if options.is_debug else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    if options.completion is not None:
+        out.text(shells.script(options.completion))
+        return Exit.OK
+    if options.complete is not None:
+        for word, description in completion.candidates(options.complete, _ask_methods):
+            out.line(f"{word}\t{description}")
+        return Exit.OK
+    if options.is_server:
+        return serve(options, errors)
+    return session.run(options, out, errors)
+
+
+def _ask_methods(endpoints: Sequence[str]) -> Iterable[tuple[str, str]]:
+    """Name and first line of doc of each method; nothing if nobody answers, nobody reads errors."""
+    try:
+        with Client(timeout=_COMPLETION_TIMEOUT, heartbeat=None) as client:
+            for endpoint in endpoints:
+                client.connect(endpoint)
+            return listing.rows(inspection.ask_service(client))
+    except ZerorpcError:
+        return []
+
+
+def _paper(stream: TextIO) -> Paper:
+    # A result must not fail because the encoding of the terminal lacks a character.
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
+    return Paper(stream, os.environ)
+
+
+def _program_name(path: str) -> str:
+    name = os.path.basename(path)
+    return "python -m zerorpc" if name == "__main__.py" else name
+
+
+def _versions(program: str) -> str:
+    """One line that belongs into every bug report."""
+    return (
+        f"{program} {__version__} (Python {platform.python_version()}, gevent {gevent.__version__},"
+        f" pyzmq {zmq.pyzmq_version()}, libzmq {zmq.zmq_version()},"
+        f" msgpack {'.'.join(map(str, msgpack.version))})"
+    )
