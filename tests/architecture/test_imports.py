@@ -5,31 +5,12 @@ from __future__ import annotations
 import ast
 from graphlib import TopologicalSorter
 
+from tests.architecture.parts import PARTS
 from tests.architecture.source import CODE, LIBRARY, TESTS, Source, sources
 
-# What each part of the library may import of the library: docs/architecture.md draws it. A part is
-# a module or a whole package of zerorpc/.
-ALLOWED: dict[str, set[str]] = {
-    "zerorpc.version": set(),
-    "zerorpc.errors": set(),
-    "zerorpc.wire": {"zerorpc.errors"},
-    "zerorpc.channel": {"zerorpc.wire", "zerorpc.errors"},
-    "zerorpc.multiplexer": {"zerorpc.channel", "zerorpc.wire", "zerorpc.errors"},
-}
-
-SANS_IO = (
-    "zerorpc.errors",
-    "zerorpc.wire",
-    "zerorpc.zmtp",
-    "zerorpc.channel",
-    "zerorpc.multiplexer",
-    "zerorpc.methods",
-)
+PAGE = "the table of parts in docs/architecture.md"
 WORLD = {"socket", "select", "selectors", "gevent", "greenlet", "zmq", "redis", "time", "logging"}
 WORLD |= {"random", "secrets", "uuid", "threading", "os", "subprocess", "asyncio", "signal"}
-
-# Who may hold what is gevent's or ZeroMQ's.
-GEVENT_OR_ZMQ = ("zerorpc.transport",)
 
 # The one lazy import of each optional dependency, whose absence names the extra to install.
 LAZY: dict[str, set[str]] = {}
@@ -39,7 +20,7 @@ SOCKETLESS = ("tests/unit/", "tests/property/")
 
 def part_of(module: str) -> str:
     """Return the module or package right below zerorpc/ that a dotted name lies in."""
-    return ".".join(module.split(".")[:2])
+    return ".".join(module.split(".")[1:2]) or module
 
 
 def inner_imports(source: Source, modules: set[str]) -> set[str]:
@@ -63,20 +44,18 @@ def arrows() -> dict[str, set[str]]:
     return {part: others - {part} for part, others in found.items()}
 
 
-def is_within(module: str, packages: tuple[str, ...]) -> bool:
-    return any(module == each or module.startswith(f"{each}.") for each in packages)
-
-
-def test_each_part_has_its_arrows() -> None:
-    missing = sorted(set(arrows()) - set(ALLOWED))
-    assert not missing, f"say in ALLOWED of {__file__} what these may import: {missing}"
+def test_each_part_has_a_row() -> None:
+    missing = sorted(set(arrows()) - set(PARTS))
+    assert not missing, f"give these a row in {PAGE}: {missing}"
+    gone = sorted(set(PARTS) - set(arrows()))
+    assert not gone, f"take these out of {PAGE}: {gone}"
 
 
 def test_arrows_point_one_way() -> None:
     upward = [
         f"{part} imports {name}"
         for part, others in arrows().items()
-        for name in sorted(others - ALLOWED.get(part, set()))
+        for name in sorted(others - PARTS[part].imports)
     ]
     assert not upward, f"hand it in as an argument or move it to where both may look: {upward}"
 
@@ -85,10 +64,21 @@ def test_no_arrow_is_left_over() -> None:
     found = arrows()
     unused = [
         f"{part} -> {name}"
-        for part, allowed in ALLOWED.items()
-        for name in sorted(allowed - found.get(part, set()))
+        for part, row in PARTS.items()
+        for name in sorted(row.imports - found.get(part, set()))
     ]
-    assert not unused, f"take these out of ALLOWED, nobody needs them: {unused}"
+    assert not unused, f"take these out of {PAGE}, nobody needs them: {unused}"
+
+
+def test_rows_stand_below_those_that_need_them() -> None:
+    order = list(PARTS)
+    wrong = [
+        f"{part} stands above {other}"
+        for part, row in PARTS.items()
+        for other in row.imports
+        if order.index(other) > order.index(part)
+    ]
+    assert not wrong, f"order {PAGE} from the bottom to the top: {wrong}"
 
 
 def test_imports_make_no_cycle() -> None:
@@ -112,22 +102,23 @@ def test_decisions_are_sans_io() -> None:
     found = [
         f"{each.name}:{line} {name}"
         for each in sources(*LIBRARY)
-        if each.module in SANS_IO
+        if PARTS[part_of(each.module)].is_sans_io
         for name, line in each.imports()
         if name.split(".")[0] in WORLD
     ]
     assert not found, f"take time, ids and bytes as arguments, return what is to be done: {found}"
 
 
-def test_gevent_and_zeromq_stay_in_the_transport() -> None:
-    found = [
-        f"{each.name}:{line} {name}"
+def test_gevent_and_zeromq_stay_where_they_are() -> None:
+    holders = {
+        part_of(each.module)
         for each in sources(*LIBRARY)
-        if not is_within(each.module, GEVENT_OR_ZMQ)
         for name, line in each.imports()
         if name.split(".")[0] in {"gevent", "greenlet", "zmq"}
-    ]
-    assert not found, f"ask zerorpc/transport/ for it, other drivers must be able to do it: {found}"
+    }
+    documented = {part for part, row in PARTS.items() if row.holds}
+    assert not holders - documented, f"ask zerorpc/transport/, or give a reason in {PAGE}"
+    assert not documented - holders, f"these are free of gevent; say so in {PAGE}"
 
 
 def test_imports_stand_at_the_top() -> None:

@@ -1,0 +1,37 @@
+"""The table of parts in docs/architecture.md: the one place that says who may import what."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tests.architecture.source import ROOT
+
+_ROW = re.compile(r"^\| `(\w+)` \| ([^|]+) \| ([^|]*)\| ([^|]*)\|$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One row: a module or package of zerorpc/; `holds` is why it has gevent or ZeroMQ."""
+
+    name: str
+    purpose: str
+    imports: frozenset[str]
+    holds: str
+
+    @property
+    def is_sans_io(self) -> bool:
+        """Whether it must not touch the world."""
+        return self.purpose.endswith("sans-IO")
+
+
+def read() -> dict[str, Part]:
+    """Return the rows by name, in the order of the page."""
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    return {
+        name: Part(name, purpose, frozenset(re.findall(r"`(\w+)`", imports)), holds.strip())
+        for name, purpose, imports, holds in _ROW.findall(page)
+    }
+
+
+PARTS = read()
