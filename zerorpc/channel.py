@@ -130,6 +130,7 @@ class Channel:
         "timeout",
         "unread",
         "unread_bytes",
+        "until_grant",
         "version",
         "wake",
     )
@@ -171,6 +172,7 @@ class Channel:
         self.unread: deque[tuple[Event, int]] | None = None
         self.unread_bytes = 0
         self.item_bytes = 0
+        self.until_grant = 0
         self.tail: bytes | None = None
         self.home: Any = None
         self.wake: Callable[[], Any] = _nobody
@@ -247,15 +249,22 @@ class Channel:
             self.state = DONE
 
     def grant(self) -> int:
-        """Return how many more events to promise the peer now, 0 for none, and note the promise."""
+        """Return how many more events to promise the peer now, 0 for none, and note the promise.
+
+        Nothing can be due before `until_grant` has fallen to 0, which callers may look at first.
+        """
         if self.state is not OPEN:
             return 0
         window = self.slots or self._window_by_bytes()
         held = self.promised + (len(self.unread) if self.unread else 0)
-        if held >= (window >> 1 or 1):
-            return 0
-        more = window - held
-        self.promised = more if self.is_setting else self.promised + more
+        low = window >> 1 or 1
+        if held >= low:
+            more = 0
+        else:
+            more = window - held
+            self.promised = more if self.is_setting else self.promised + more
+        # What is promised and unread falls by one with every event taken, and only so.
+        self.until_grant = held + more - low + 1
         return more
 
     def _window_by_bytes(self) -> int:
@@ -273,6 +282,7 @@ class Channel:
         if self.unread:
             event, size = self.unread.popleft()
             self.unread_bytes -= size
+            self.until_grant -= 1
             return event
         if self.error is not None:
             raise self.error

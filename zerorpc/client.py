@@ -20,7 +20,7 @@ from zerorpc.errors import (
     ZerorpcError,
 )
 from zerorpc.multiplexer import Multiplexer, statistics
-from zerorpc.patterns import BY_ANSWER, BY_NAME
+from zerorpc.patterns import BY_ANSWER, BY_NAME, iter_nothing
 from zerorpc.sockets import SocketBase, remote_method
 from zerorpc.transport import Driver
 from zerorpc.wire import STREAM, Event
@@ -28,6 +28,7 @@ from zerorpc.wire import STREAM, Event
 _UNSET: Any = object()
 # What a server says that stops soon: the call was not started, so another server may have it.
 _DRAINING = "Draining"
+_STREAM = BY_NAME["stream"]
 
 
 class Client(SocketBase):
@@ -169,34 +170,26 @@ class Client(SocketBase):
             async_ = _async_option(options, async_)
         if type(method) is not str:
             method = _method_name(method)
-        timeout = self._time_left(method, timeout)
+        if timeout is _UNSET:
+            timeout = self._timeout
+        deadline = call_deadline.get()
+        if deadline is not None or (timeout is not None and timeout <= 0):
+            timeout = _time_left(method, timeout, deadline)
         if async_:
             return self._call_async(method, args, timeout, slots)
         if self._context.middleware.has_client:
             return self._call_hooked(method, args, timeout, slots)
         return self._call(method, args, timeout, slots)
 
-    def _time_left(self, method: str, timeout: float | None) -> float | None:
-        """Return the limit for a call: its own or the client's, within that of the handler."""
-        if timeout is _UNSET:
-            timeout = self._timeout
-        deadline = call_deadline.get()
-        if deadline is not None:
-            left = deadline - monotonic()
-            timeout = left if timeout is None else min(timeout, left)
-        if timeout is not None and timeout <= 0:
-            raise TimeoutExpired(max(timeout, 0), f"calling remote method {method}")
-        return timeout
-
     def _call(self, method: str, args: Any, timeout: float | None, slots: int | None) -> Any:
         driver = self._choose()
         channel = driver.call(method, args, timeout, slots)
         event = driver.wait(channel)
-        pattern = BY_ANSWER.get(event.name)
-        if pattern is None:
-            return self._misunderstood(channel, event)
+        pattern = BY_ANSWER.get(event.name) or self._misunderstood(channel, event)
+        if pattern is _STREAM:
+            return _items(channel, event)
         try:
-            return pattern.result(event, lambda: _items(channel, event))
+            return pattern.result(event, iter_nothing)
         except RemoteError as error:
             if error.name != _DRAINING:
                 raise
@@ -302,6 +295,16 @@ class Client(SocketBase):
         return result
 
 
+def _time_left(method: str, timeout: float | None, deadline: float | None) -> float | None:
+    """Return the limit for a call within that of the handler that makes it, if it is in one."""
+    if deadline is not None:
+        left = deadline - monotonic()
+        timeout = left if timeout is None else min(timeout, left)
+    if timeout is not None and timeout <= 0:
+        raise TimeoutExpired(max(timeout, 0), f"calling remote method {method}")
+    return timeout
+
+
 def _open_calls(driver: Driver) -> int:
     return len(driver.multiplexer.channels)
 
@@ -334,10 +337,14 @@ def _stream(channel: Channel, event: Event) -> Iterator[Any]:
     wait = channel.home.wait
     try:
         yield None  # started, so that `finally` runs even if nobody ever asks for an item
+        take = channel.take
         while event.name == STREAM:
             yield event.args
-            event = wait(channel)
-        BY_ANSWER[event.name].result(event, lambda: iter(()))  # an ERR raises
+            if channel.unread and channel.until_grant > 1:
+                event = take() or event  # never None, as there is something unread
+            else:
+                event = wait(channel)
+        BY_ANSWER[event.name].result(event, iter_nothing)  # an ERR raises
     finally:
         channel.home.close_channel(channel)
 
@@ -362,7 +369,7 @@ def _hooked_stream(
             event = wait(channel)
         failure: BaseException | None = None
         try:
-            BY_ANSWER[event.name].result(event, lambda: iter(()))
+            BY_ANSWER[event.name].result(event, iter_nothing)
         except ZerorpcError as error:
             failure = context.hook_client_handle_remote_error(event) or error
         context.hook_client_after_request(request, event, failure)

@@ -145,8 +145,8 @@ class Multiplexer:
             raise RemoteProtocolError("late", event.name)
         if header.get("v") != VERSION:
             channel.version = message_version(header)
-        if channel.is_opener and type(header.get("message_id")) is str:
-            channel.is_setting = True
+        if channel.unread is None and type(header.get("message_id")) is str:
+            channel.is_setting = True  # zerorpc-node; the first event tells
         effect = channel.receive(event, size, now)
         if effect is WAKE:
             step.woken.append(channel)
@@ -408,7 +408,12 @@ class Multiplexer:
         if channel.envelope:
             identity = channel.envelope[0]
             self._per_peer[identity] = self._per_peer.get(identity, 0) + 1
-        self.consider(channel)
+        # Seldom is a new channel the first to be due, so a quick look comes before `consider`.
+        deadline, expires = self.deadline, channel.expires
+        if deadline is None or channel.next_beat < deadline:
+            self.consider(channel)
+        elif expires is not None and expires < deadline:
+            self.consider(channel)
 
     def _drop(self, reason: str) -> None:
         self.dropped[reason] += 1

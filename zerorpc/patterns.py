@@ -88,6 +88,11 @@ BY_ANSWER: dict[str, Pattern] = {
 }
 
 
+def iter_nothing() -> Iterator[Any]:
+    """Return an iterator over no items, for answers that are no stream."""
+    return iter(())
+
+
 # -- errors on the wire --------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -100,8 +101,4 @@ def remote_method(functor: Callable[..., Any], name: str) -> Callable[..., Any]:
     if name.startswith("__") and name.endswith("__"):
         raise AttributeError(name)
 
-    def remote(*args: Any, **options: Any) -> Any:
-        return functor(name, *args, **options)
-
-    remote.__name__ = name
-    return remote
+    return partial(functor, name)

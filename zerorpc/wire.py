@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from msgpack import ExtraData, ExtType, Packer, Unpacker, unpackb
@@ -92,7 +93,12 @@ class Codec:
         self.max_containers = max_containers
         self._by_type = {entry.type: entry for entry in types}
         self._by_code = {entry.code: entry for entry in self._by_type.values()}
-        self._ext_hook = self._unpack_ext if self._by_code else ExtType
+        self._unpack = partial(
+            unpackb,
+            raw=False,
+            strict_map_key=False,
+            ext_hook=self._unpack_ext if self._by_code else ExtType,
+        )
         self._names: dict[str, bytes] = {}
         self._renew_packer()
 
@@ -172,7 +178,7 @@ class Codec:
         if len(blob) > _UNCHECKED_BYTES:
             self._check_bounds(blob)
         try:
-            parts = unpackb(blob, raw=False, strict_map_key=False, ext_hook=self._ext_hook)
+            parts = self._unpack(blob)
         except ExtraData as extra:  # stock ignores trailing bytes, so we do
             parts = extra.unpacked  # type: ignore[attr-defined]  # the stubs lack it
         except Exception as error:  # also whatever a custom type's `unpack` raises

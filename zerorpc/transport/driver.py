@@ -110,8 +110,9 @@ class Driver:
         deadline = multiplexer.deadline
         if deadline is not None and deadline < self._armed:
             self._arm(deadline)
-        while not pump.has_room() and channel.state is OPEN:
-            self._await_room(channel)
+        if pump.is_backed_up:
+            while not pump.has_room() and channel.state is OPEN:
+                self._await_room(channel)
         pump.send(frames, channel)
         return channel
 
@@ -123,7 +124,7 @@ class Driver:
         while channel.credit < 1 and channel.state is OPEN:
             self.park(channel)
         pump = self.pump
-        if not pump.has_room(channel.envelope[0] if channel.envelope else None):
+        if pump.is_backed_up:
             while channel.state is OPEN and not pump.has_room(channel.envelope[0]):
                 self._await_room(channel)
         pump.send(self.multiplexer.send(channel, name, args, event))
@@ -134,29 +135,28 @@ class Driver:
         Raises the channel's error. When the waiting greenlet is interrupted the channel is closed,
         for nobody else can know how far it came.
         """
-        event = self.poll(channel)
-        if event is None and channel.item_bytes:
+        if channel.item_bytes and not channel.unread:
             channel.await_item(monotonic())
             self._rearm(channel)
-        while event is None:
+        while not channel.unread and channel.state is OPEN:
             try:
                 self.park(channel)
             except BaseException:
                 self.close_channel(channel)
                 raise
-            event = self.poll(channel)
+        event = self.poll(channel)
+        if event is None:
+            raise ClosedError("this stream has ended")
         return event
 
     def poll(self, channel: Channel) -> Event | None:
         """Return the next event of a channel if it is here, and promise the peer room for more."""
         event = channel.take()
-        if channel.state is OPEN and event is not None:
+        if channel.until_grant <= 0 and event is not None and channel.state is OPEN:
             home = channel.home
             more = home.multiplexer.grant(channel)
             if more is not None:
                 home.pump.send(more)
-        elif event is None and channel.state is not OPEN:
-            raise ClosedError("this stream has ended")
         return event
 
     def hand_over(self, other: Driver) -> None:

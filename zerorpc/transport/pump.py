@@ -136,6 +136,11 @@ class Pump:
         elif not self._is_draining:
             self._schedule()
 
+    @property
+    def is_backed_up(self) -> bool:
+        """Whether `has_room` can be False for anyone: quick, and seldom True."""
+        return self.queued_bytes > self.backlog_bytes or bool(self._parked)
+
     def has_room(self, identity: bytes | None = None) -> bool:
         """Tell whether the backlog (of one peer of a ROUTER) is within its bound."""
         if identity is None or not self._parked:
@@ -273,13 +278,15 @@ class Pump:
         return batch, True
 
     def _receive(self) -> list[Blob]:
+        """Return the frames of one message; without its envelope where there is one peer only."""
         receive = self._rx
         frames: list[Blob] = []
         if self._has_envelope:
             frames.append(receive(_NOBLOCK))  # the identity, which is never the last frame
         frame = receive(_NOBLOCK, False)
         while frame.more:
-            frames.append(frame.bytes)
+            if self._has_envelope:
+                frames.append(frame.bytes)
             frame = receive(_NOBLOCK, False)
         frames.append(frame.bytes if len(frame) < _KEEP_FRAME_BYTES else frame.buffer)
         return frames
@@ -289,9 +296,11 @@ class Pump:
 
         libzmq decides on the first frame, or takes back the earlier ones when the pipe is lost.
         """
-        for frame in frames[:-1]:
-            self._tx(frame, _MORE)
-        self._tx(frames[-1], _NOBLOCK)
+        transmit = self._tx
+        *routing, payload = frames
+        for frame in routing:
+            transmit(frame, _MORE)
+        transmit(payload, _NOBLOCK)
 
     def _send_queued(self) -> None:
         out, has_moved = self._out, False
