@@ -139,6 +139,7 @@ def test_a_window_collects_what_it_issued_in_order() -> None:
 def test_channel_bytes_are_those_of_the_library_at_one_end() -> None:
     traced = {"client channel.py": 100.0, "client rss": 9e9, "server channel.py": 7.0}
     assert channel_bytes(traced, "client") == 100.0
+    assert channel_bytes(traced | {"server transport/workers.py": 900.0}, "server") == 7.0
 
 
 def test_growth_is_in_per_cent() -> None:
