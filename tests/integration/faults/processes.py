@@ -202,3 +202,26 @@ class ServerProcess(Process):
         arguments = (f"--{key.replace('_', '-')}={value}" for key, value in options.items())
         super().__init__("server", endpoint, *arguments)
         self.endpoint: str = self.hear()["endpoint"]
+
+
+class ClientProcess(Process):
+    """A client in a process of its own, told what to do by `ask`."""
+
+    def __init__(self, endpoint: str, **options: object) -> None:
+        arguments = (f"--{key.replace('_', '-')}={value}" for key, value in options.items())
+        super().__init__("client", endpoint, *arguments)
+        self.hear()
+
+
+class Bystander(Process):
+    """A client that calls all the time and must notice nothing of what happens to others."""
+
+    def __init__(self, endpoint: str, heartbeat: float = 5.0) -> None:
+        super().__init__("bystander", endpoint, heartbeat)
+        self.hear()
+        wait_until(lambda: self.report()["calls"], "the bystander calls")
+        self.calm = self.report()
+
+    def report(self) -> dict[str, Any]:
+        """How its calls fared since the last report."""
+        return self.ask(do="report")

@@ -55,7 +55,8 @@ class Caller:
     def begin(self, method: str, args: list[Any]) -> dict[str, Any]:
         """Take the first item of a stream and keep the rest waiting."""
         self.open = self.client(method, *args)
-        return {"first": next(self.open)}
+        next(self.open)
+        return {"is_begun": True}
 
     def many(self, clients: int) -> dict[str, Any]:
         """Open that many clients at once, call once with each, count what the calls ended in."""

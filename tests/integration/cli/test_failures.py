@@ -1,0 +1,92 @@
+"""What is told, where, and with which exit status, when a call or a server cannot be."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.cli.commands import free_port, run, serving
+
+
+def test_a_remote_exception(service: str) -> None:
+    done = run(service, "fail", "badly")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[0] == "Traceback (most recent call last):"
+    assert done.stderr.splitlines()[-1] == "ValueError: badly"
+
+
+def test_wrong_arguments_are_the_remotes_type_error(service: str) -> None:
+    done = run(service, "add", "1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "TypeError: " in done.stderr.splitlines()[-1]
+
+
+def test_a_name_error_of_the_method_itself(service: str) -> None:
+    done = run(service, "stumble")
+    assert done.returncode == 1
+    assert "NameError: name 'undefined_name' is not defined" in done.stderr
+
+
+@pytest.mark.parametrize("question", [(), ("-?",)])
+def test_an_unknown_method(service: str, question: tuple[str, ...]) -> None:
+    done = run(service, "cuont", *question)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        'zerorpc-client: the remote has no method "cuont"; did you mean "count"?\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("", "no address given"),
+        ("localhost:1234 quote", 'did you mean "tcp://localhost:1234"?'),
+        ("tcp://localhost quote", "tcp://localhost"),
+        ("-j tcp://127.0.0.1:1234 quote hello", "parameter 1 is not JSON"),
+        ("--server --bind tcp://127.0.0.1:* no_such_module", 'no module named "no_such_module"'),
+        ("--server --bind tcp://127.0.0.1:* services.Servce", 'did you mean "Service"?'),
+        ("--server --bind tcp://192.0.2.1:1234 urllib.parse", "tcp://192.0.2.1:1234"),
+        ("--no-such-option", "--no-such-option"),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2(words: str, told: str) -> None:
+    done = run(*words.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("zerorpc-client: ")
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_port_in_use(service: str) -> None:
+    done = run("--server", "--bind", service, "urllib.parse")
+    assert done.returncode == 2
+    assert service in done.stderr
+    assert "Address already in use" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_nobody_is_there() -> None:
+    endpoint = f"tcp://127.0.0.1:{free_port()}"
+    done = run("--timeout", "0.2", endpoint, "quote")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert f'no connection at "{endpoint}"' in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_answer_that_takes_too_long(service: str) -> None:
+    done = run("--timeout", "0.2", service, "wait", "3600")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("zerorpc-client: timeout after 0.2s")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_mistake_with_its_traceback() -> None:
+    done = run("-d", "--server", "--bind", "tcp://127.0.0.1:*", "no_such_module")
+    assert done.returncode == 2
+    assert "ModuleNotFoundError" in done.stderr
+
+
+def test_a_warning_of_the_server_is_on_its_stderr() -> None:
+    with serving("services.Service") as server:
+        run(server.endpoint, "fail", "badly")
+        server.wait_for(lambda command: "fail failed with ValueError: badly" in command.errors)
+        assert server.out == ""

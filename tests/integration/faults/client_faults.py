@@ -1,0 +1,236 @@
+"""Clients that die, flood, never read, come in crowds or guess: others must not notice."""
+
+from __future__ import annotations
+
+import functools
+import json
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import ExitStack
+
+import zerorpc
+from tests.integration.faults.processes import (
+    Bystander,
+    ClientProcess,
+    ServerProcess,
+    memory_bytes,
+    wait_until,
+)
+from tests.integration.faults.raw_peer import RawPeer
+from tests.integration.faults.server_faults import FAR_AWAY
+from tests.integration.faults.size import Facts, Size
+from tests.programs import ROOT
+
+MIB = 1 << 20
+
+
+def unharmed(size: Size, bystander: Bystander) -> dict[str, float]:
+    """Assert that a bystander noticed nothing since its last report; its p99 then and now."""
+    report = bystander.report()
+    assert report["calls"], "the bystander was stuck"
+    assert report["errors"] == []
+    size.within(report["p99"], 3 * bystander.calm["p99"], "the bystander's p99")
+    return {"p99_calm_ms": bystander.calm["p99"] * 1e3, "p99_ms": report["p99"] * 1e3}
+
+
+def client_killed_in_stream(size: Size) -> Facts:
+    """The generators of a killed client run their `finally`, long before a heartbeat is due.
+
+    One of each two is sending; the other waits for credit, as its client took one item only.
+    """
+    clients = size.count(50, 4)
+    with (
+        ServerProcess(heartbeat=FAR_AWAY) as server,
+        zerorpc.Client(server.endpoint, heartbeat=FAR_AWAY) as observer,
+        ExitStack() as stack,
+    ):
+        started = [
+            stack.enter_context(ClientProcess(server.endpoint, heartbeat=FAR_AWAY))
+            for _ in range(clients)
+        ]
+        for number, client in enumerate(started):
+            method, args = ("ticking", [0.01]) if number % 2 else ("chunks", [10**6, 1000])
+            assert client.ask(do="begin", method=method, args=args)["is_begun"]
+        assert observer.streams() == [clients, 0]
+        began = time.monotonic()
+        for client in started:
+            client.kill()
+        wait_until(lambda: observer.streams() == [clients, clients], "every generator has ended")
+        took = time.monotonic() - began
+        assert observer.counters()["open_channels"] == 1
+    return {"clients": clients, "ended_after_s": took}
+
+
+def garbage(source: random.Random) -> bytes:
+    """Bytes that are no event, or nearly one."""
+    kind = source.randrange(4)
+    if kind == 0:
+        return source.randbytes(source.randrange(200))
+    if kind == 1:
+        return b"\x93\x82\xaamessage_id\xc4\x20" + source.randbytes(source.randrange(60))
+    if kind == 2:
+        return b"\xdd" + source.randbytes(4) + b"\x80" * 50
+    return b"\x91" * source.randrange(1, 4000)
+
+
+def flood(size: Size) -> Facts:
+    """Garbage, stray and superfluous events as fast as they go: they cost their sender only."""
+    each = size.count(200_000, 4000)
+    source = random.Random(0)
+    with (
+        ServerProcess() as server,
+        Bystander(server.endpoint) as bystander,
+        RawPeer(server.endpoint) as raw,
+        zerorpc.Client(server.endpoint) as observer,
+    ):
+        channel = raw.send("ticking", [FAR_AWAY])
+        raw.receive_answer(channel)
+        before = memory_bytes(server.pid)
+        for number in range(each):
+            raw.send_blob(garbage(source))
+            raw.send("_zpc_hb" if number % 2 else "_zpc_more", [1])  # opens nothing
+            raw.send("STREAM", number, response_to=channel)  # beyond the window
+            raw.send("_zpc_more", [1], response_to=channel)
+            raw.send("OK", [number], response_to=b"no such channel")
+            if number % 100 == 0:
+                assert raw.call("echo", number) == ("OK", [number])
+        assert raw.call("echo", "last") == ("OK", ["last"])
+        grown = memory_bytes(server.pid) - before
+        assert grown < 16 * MIB, f"the server grew by {grown} bytes"
+        dropped = observer.counters()["dropped"]
+        assert sum(dropped.values()) >= 3 * each, dropped
+        return {"events": 5 * each, "grown_MiB": grown / MIB, **unharmed(size, bystander)}
+
+
+def request_flood(size: Size) -> Facts:
+    """Thousands of calls thrown in at once, answers not waited for: the open ones are bounded."""
+    calls, most = size.count(200_000, 4000), 500
+    limits = json.dumps({"channels_per_peer": most})
+    with (
+        ServerProcess(limits=limits) as server,
+        Bystander(server.endpoint) as bystander,
+        RawPeer(server.endpoint, RCVHWM=0, SNDHWM=0) as raw,
+        zerorpc.Client(server.endpoint) as observer,
+    ):
+        for _ in range(calls):
+            raw.send("slow", [FAR_AWAY])
+        refused: Counter[str] = Counter()
+        while refused.total() < calls - most:
+            _, name, args = raw.receive()
+            refused[f"{name} {args[0]}" if name == "ERR" else name] += 1
+        beats = refused.pop("_zpc_hb", 0)
+        assert set(refused) == {"ERR Overloaded"}, refused
+        assert observer.counters()["running"] == most + 1
+        facts = unharmed(size, bystander)
+    return {"calls": calls, "taken": most, "beats": beats, **facts}
+
+
+def never_reads(size: Size) -> Facts:
+    """A peer that asks for much and reads nothing: what waits for it has a bound in bytes."""
+    rounds, backlog = size.count(20, 2), 8 * MIB
+    levels: list[int] = []
+    limits = json.dumps({"backlog_bytes": backlog})
+    with (
+        ServerProcess(limits=limits, heartbeat=FAR_AWAY) as server,
+        Bystander(server.endpoint) as bystander,
+        zerorpc.Client(server.endpoint, heartbeat=FAR_AWAY) as observer,
+    ):
+        bound = memory_bytes(server.pid) + 128 * MIB
+        for _ in range(rounds):
+            with RawPeer(server.endpoint, RCVHWM=1, RCVBUF=4096) as raw:
+                for _ in range(10):
+                    raw.send("blob", [MIB])
+                    channel = raw.send("chunks", [10**9, 32768])
+                    raw.send("_zpc_more", [10**9], response_to=channel)
+                wait_until(
+                    lambda: observer.counters()["queued_messages"] >= backlog // 65536,
+                    "the server has a backlog for the peer that does not read",
+                )
+                assert memory_bytes(server.pid) < bound
+                unharmed(size, bystander)
+            wait_until(lambda: observer.counters()["running"] == 1, "its calls are ended")
+            assert observer.counters()["queued_messages"] <= 1
+            levels.append(memory_bytes(server.pid))
+    assert levels[-1] < levels[0] + 16 * MIB, levels
+    return {"rounds": rounds, "MiB": [level // MIB for level in levels]}
+
+
+def crowd(size: Size) -> Facts:
+    """A thousand clients that connect at once, from four processes."""
+    processes, clients = 4, size.count(250, 50)
+    with (
+        ServerProcess() as server,
+        Bystander(server.endpoint) as bystander,
+        zerorpc.Client(server.endpoint) as observer,
+        ExitStack() as stack,
+    ):
+        started = [stack.enter_context(ClientProcess(server.endpoint)) for _ in range(processes)]
+        before = memory_bytes(server.pid)
+        for client in started:
+            client.tell(do="many", clients=clients)
+        told = [client.hear() for client in started]
+        assert [each["kinds"] for each in told] == [{"value": clients}] * processes
+        facts = unharmed(size, bystander)
+        assert observer.counters()["open_channels"] <= 2  # the one that asks, and the bystander's
+        grown = memory_bytes(server.pid) - before
+    slowest = max(each["seconds"] for each in told)
+    return {"clients": processes * clients, "s": slowest, "grown_MiB": grown / MIB, **facts}
+
+
+_UNSEEDED = """
+import zmq
+context = zmq.Context()
+for _ in range(8):
+    router, dealer = context.socket(zmq.ROUTER), context.socket(zmq.DEALER)
+    dealer.connect(f"tcp://127.0.0.1:{router.bind_to_random_port('tcp://127.0.0.1')}")
+    dealer.send(b"")
+    print(router.recv_multipart()[0][1:].hex())
+"""
+
+
+@functools.cache
+def predictable_ids() -> list[int]:
+    """The first automatic routing ids of eight ROUTERs of a process that seeds nothing."""
+    told = subprocess.run(
+        [sys.executable, "-c", _UNSEEDED], capture_output=True, check=True, text=True, cwd=ROOT
+    )
+    return [int(line, 16) for line in told.stdout.split()]
+
+
+def guess_ids(endpoint: str, first: int, count: int) -> None:
+    """Take `count` ids from `first` on, with calls, and then let a client come that has none."""
+    with ExitStack() as stack:
+        peers = []
+        for number in range(first, first + count):
+            identity = b"\0" + (number % (1 << 32)).to_bytes(4, "big")
+            peers.append(stack.enter_context(RawPeer(endpoint, ROUTING_ID=identity)))
+            peers[-1].send("_zerorpc_ping", [])
+        for peer in peers:
+            peer.receive()
+        with RawPeer(endpoint) as newcomer:
+            newcomer.send("_zerorpc_ping", [])
+            newcomer.receive()
+
+
+def routing_id_guesses(size: Size) -> Facts:
+    """2,000 peers that take the ids which libzmq would give out next: the process lives on."""
+    each = size.count(250, 25)
+    with ServerProcess() as server, Bystander(server.endpoint) as bystander:
+        for first in predictable_ids():
+            guess_ids(server.endpoint, first, each)
+        assert server.is_running
+        facts = unharmed(size, bystander)
+    return {"guesses": 8 * each, **facts}
+
+
+SCENARIOS = (
+    client_killed_in_stream,
+    flood,
+    request_flood,
+    never_reads,
+    crowd,
+    routing_id_guesses,
+)
