@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 from typing import Any, cast
 
@@ -170,11 +171,12 @@ class Driver:
 
     def park(self, channel: Channel) -> None:
         """Wait until something about the channel has changed."""
+        before = channel.wake
         channel.wake = gevent.getcurrent().switch
         try:
             self.hub.switch()
         finally:
-            channel.wake = _nobody
+            channel.wake = before
 
     def close_channel(self, channel: Channel) -> None:
         """End a conversation from this side, and let the peer know."""
@@ -191,10 +193,7 @@ class Driver:
             self.pump.send(self.multiplexer.last_word(channel, name, message))
 
     def _await_room(self, channel: Channel) -> None:
-        def wake() -> None:
-            channel.wake()  # looked up then: it is set only when the channel's owner waits
-
-        self.pump.when_room(wake)
+        self.pump.when_room(partial(_wake, channel))
         self.park(channel)
 
     def close(self, linger: float = 0.0) -> None:
@@ -223,7 +222,7 @@ class Driver:
         for channel in list(self.multiplexer.channels.values()):
             self.multiplexer.fail(channel, error)
             # Not from here: the owner may be the one that closes, or wait elsewhere in user code.
-            self.hub.loop.run_callback(channel.wake)
+            self.hub.loop.run_callback(_wake, channel)
 
     # -- the loop's side ---------------------------------------------------------------------
 
@@ -309,6 +308,11 @@ class Driver:
         self._warned_at = now
         self._warned_count = multiplexer.dropped_count
         _log.warning("dropped malformed or unexpected events: %s", dict(multiplexer.dropped))
+
+
+def _wake(channel: Channel) -> None:
+    """Wake whoever owns a channel *then*: who waited when this was scheduled may be elsewhere."""
+    channel.wake()
 
 
 def _refuse(request: Request) -> None:
