@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.integration.faults import client_faults, connection_faults, server_faults
+from tests.integration.faults import (
+    client_faults,
+    connection_faults,
+    heartbeats,
+    memory,
+    server_faults,
+)
 from tests.integration.faults.size import Facts, Size
 
 SCENARIOS: tuple[Callable[[Size], Facts], ...] = (
     *server_faults.SCENARIOS,
     *connection_faults.SCENARIOS,
     *client_faults.SCENARIOS,
+    *heartbeats.SCENARIOS,
+    *memory.SCENARIOS,
 )
