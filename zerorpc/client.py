@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from time import monotonic
 from typing import Any, NoReturn
 
@@ -12,18 +12,18 @@ import gevent.event
 from zerorpc.channel import OPEN, Channel, Limits
 from zerorpc.context import Context, call_deadline
 from zerorpc.errors import (
-    ClosedError,
-    EndpointError,
     LostRemote,
     RemoteError,
     TimeoutExpired,
     ZerorpcError,
 )
-from zerorpc.multiplexer import Multiplexer, statistics
+from zerorpc.multiplexer import Multiplexer
 from zerorpc.patterns import BY_ANSWER, BY_NAME, iter_nothing
+from zerorpc.routes import Routes
 from zerorpc.sockets import SocketBase, remote_method
+from zerorpc.streams import hooked_items, items
 from zerorpc.transport import Driver
-from zerorpc.wire import STREAM, Event
+from zerorpc.wire import Event
 
 _UNSET: Any = object()
 # What a server says that stops soon: the call was not started, so another server may have it.
@@ -54,9 +54,7 @@ class Client(SocketBase):
         self._timeout = timeout
         self._heartbeat = heartbeat
         self._is_passive = passive_heartbeat
-        self._drivers: list[Driver] = []
-        self._bound: Driver | None = None
-        self._turn = 0
+        self._routes = Routes(self._new_driver)
         if connect_to:
             self.connect(connect_to)
 
@@ -65,53 +63,23 @@ class Client(SocketBase):
     @property
     def endpoints(self) -> list[str]:
         """Every endpoint that is bound (with its real port) or connected."""
-        return [
-            endpoint
-            for driver in self._drivers
-            for endpoint in driver.endpoints.bound + driver.endpoints.connected
-        ]
+        return self._routes.endpoints
 
     @property
     def is_connected(self) -> bool:
         """Whether a call made now would find a server."""
-        return any(driver.is_up for driver in self._drivers)
+        return self._routes.has_any_up
 
     def _connect(self, endpoint: str) -> str:
-        driver = self._new_driver()
-        try:
-            connected = driver.endpoints.connect(endpoint)
-        except BaseException:
-            driver.close()
-            raise
-        self._drivers.append(driver)
-        return connected
+        return self._routes.connect(endpoint)
 
     def _bind(self, endpoint: str) -> str:
-        driver = self._bound or self._new_driver()
-        try:
-            bound = driver.endpoints.bind(endpoint)
-        except BaseException:
-            if driver is not self._bound:
-                driver.close()
-            raise
-        if driver is not self._bound:
-            self._bound = driver
-            self._drivers.append(driver)
-        return bound
+        return self._routes.bind(endpoint)
 
     def _disconnect(self, endpoint: str) -> str:
-        for driver in self._drivers:
-            if endpoint in driver.endpoints.bound or endpoint in driver.endpoints.connected:
-                driver.endpoints.disconnect(endpoint)
-                if driver is not self._bound:
-                    self._drivers.remove(driver)
-                    driver.close()
-                return endpoint
-        raise EndpointError(f"{endpoint} is not among {self.endpoints}")
+        return self._routes.disconnect(endpoint)
 
-    def _new_driver(self) -> Driver:
-        if self._is_closed:
-            raise ClosedError("this client was closed")
+    def _new_driver(self, on_change: Callable[[], None]) -> Driver:
         multiplexer = Multiplexer(
             self._codec,
             self._context.id_source(),
@@ -120,30 +88,17 @@ class Client(SocketBase):
             is_passive=self._is_passive,
             limits=self._limits,
         )
-        driver = Driver(
-            self._context, multiplexer, on_change=self._spread, interval=self._heartbeat
-        )
+        driver = Driver(self._context, multiplexer, on_change=on_change, interval=self._heartbeat)
         driver.pump.start_reading()
         return driver
 
     def close(self) -> None:
         """Close every socket; calls that wait get `ClosedError`, and so does every later use."""
-        self._is_closed = True
-        drivers, self._drivers, self._bound = self._drivers, [], None
-        for driver in drivers:
-            driver.close()
+        self._routes.close()
 
     def statistics(self) -> dict[str, Any]:
         """Return counters per endpoint: events received, dropped by reason, calls open, queued."""
-        return {
-            endpoint: {
-                **statistics(driver.multiplexer),
-                "queued_messages": driver.pump.queued,
-                "is_up": driver.is_up,
-            }
-            for driver in self._drivers
-            for endpoint in driver.endpoints.bound + driver.endpoints.connected
-        }
+        return self._routes.statistics()
 
     # -- calls -------------------------------------------------------------------------------
 
@@ -182,12 +137,12 @@ class Client(SocketBase):
         return self._call(method, args, timeout, slots)
 
     def _call(self, method: str, args: Any, timeout: float | None, slots: int | None) -> Any:
-        driver = self._choose()
+        driver = self._routes.choose()
         channel = driver.call(method, args, timeout, slots)
         event = driver.wait(channel)
         pattern = BY_ANSWER.get(event.name) or self._misunderstood(channel, event)
         if pattern is _STREAM:
-            return _items(channel, event)
+            return items(channel, event)
         try:
             return pattern.result(event, iter_nothing)
         except RemoteError as error:
@@ -195,7 +150,7 @@ class Client(SocketBase):
                 raise
             driver = channel.home
             driver.is_draining = True
-            if self._choose() is driver:
+            if self._routes.choose() is driver:
                 raise
         return self._call(method, args, timeout, slots)
 
@@ -207,7 +162,7 @@ class Client(SocketBase):
             # Hooks may wait, which the hub must not.
             gevent.spawn(self, method, *args, timeout=timeout, slots=slots).link(result)
             return result
-        driver = self._choose()
+        driver = self._routes.choose()
         channel = driver.call(method, args, timeout, slots)
 
         def on_wake() -> None:
@@ -215,7 +170,7 @@ class Client(SocketBase):
                 event = driver.poll(channel)
                 if event is not None:
                     pattern = BY_ANSWER.get(event.name) or self._misunderstood(channel, event)
-                    result.set(pattern.result(event, lambda: _items(channel, event)))
+                    result.set(pattern.result(event, lambda: items(channel, event)))
             except Exception as error:
                 result.set_exception(error)
 
@@ -223,30 +178,6 @@ class Client(SocketBase):
         if channel.state is not OPEN:
             on_wake()
         return result
-
-    def _choose(self) -> Driver:
-        """Return the socket for the next call."""
-        drivers = self._drivers
-        if len(drivers) == 1:
-            return drivers[0]
-        if not drivers:
-            if self._is_closed:
-                raise ClosedError("this client was closed")
-            raise EndpointError("this client has no endpoint: connect() or bind() first")
-        self._turn = (self._turn + 1) % len(drivers)  # takes turns among those with equally few
-        ready = [driver for driver in drivers if driver.is_up and not driver.is_draining]
-        candidates = ready or [driver for driver in drivers if driver.is_up] or drivers
-        turn = self._turn % len(candidates)
-        in_turn = candidates[turn:] + candidates[:turn]
-        return min(in_turn, key=_open_calls)
-
-    def _spread(self) -> None:
-        """Move calls that no connection has taken yet to one that is up."""
-        if len(self._drivers) > 1:
-            ready = [driver for driver in self._drivers if driver.is_up]
-            for driver in self._drivers:
-                if ready and not driver.is_up:
-                    driver.hand_over(min(ready, key=_open_calls))
 
     def _misunderstood(self, channel: Channel, event: Event) -> NoReturn:
         channel.home.close_channel(channel)
@@ -256,7 +187,7 @@ class Client(SocketBase):
 
     def _call_hooked(self, method: str, args: Any, timeout: float | None, slots: int | None) -> Any:
         context = self._context
-        driver = self._choose()
+        driver = self._routes.choose()
         request = driver.multiplexer.opening_event(
             method, args, context.hook_get_task_context(), timeout
         )
@@ -284,7 +215,7 @@ class Client(SocketBase):
         else:
             try:
                 result = pattern.result(
-                    event, lambda: _hooked_items(channel, event, request, context)
+                    event, lambda: hooked_items(channel, event, request, context)
                 )
             except ZerorpcError as error:
                 failure = context.hook_client_handle_remote_error(event) or error
@@ -305,10 +236,6 @@ def _time_left(method: str, timeout: float | None, deadline: float | None) -> fl
     return timeout
 
 
-def _open_calls(driver: Driver) -> int:
-    return len(driver.multiplexer.channels)
-
-
 def _async_option(options: dict[str, Any], async_: bool) -> bool:
     """Return what `**{"async": ...}` says; any other keyword is an error that names it."""
     chosen = bool(options.pop("async", async_))
@@ -324,59 +251,3 @@ def _method_name(method: object) -> str:
     if isinstance(method, bytes):
         return method.decode()
     raise TypeError(f"the name of a remote method is str or bytes, not {type(method).__name__}")
-
-
-def _items(channel: Channel, first: Event) -> Iterator[Any]:
-    """Return a started iterator over a stream: dropped or closed early, it closes the channel."""
-    iterator = _stream(channel, first)
-    next(iterator)
-    return iterator
-
-
-def _stream(channel: Channel, event: Event) -> Iterator[Any]:
-    wait = channel.home.wait
-    try:
-        yield None  # started, so that `finally` runs even if nobody ever asks for an item
-        take = channel.take
-        while event.name == STREAM:
-            yield event.args
-            if channel.unread and channel.until_grant > 1:
-                event = take() or event  # never None, as there is something unread
-            else:
-                event = wait(channel)
-        BY_ANSWER[event.name].result(event, iter_nothing)  # an ERR raises
-    finally:
-        channel.home.close_channel(channel)
-
-
-def _hooked_items(
-    channel: Channel, first: Event, request: Event, context: Context
-) -> Iterator[Any]:
-    iterator = _hooked_stream(channel, first, request, context)
-    next(iterator)
-    return iterator
-
-
-def _hooked_stream(
-    channel: Channel, event: Event, request: Event, context: Context
-) -> Iterator[Any]:
-    """Like `_stream`, with the hooks at its end."""
-    wait = channel.home.wait
-    try:
-        yield None
-        while event.name == STREAM:
-            yield event.args
-            event = wait(channel)
-        failure: BaseException | None = None
-        try:
-            BY_ANSWER[event.name].result(event, iter_nothing)
-        except ZerorpcError as error:
-            failure = context.hook_client_handle_remote_error(event) or error
-        context.hook_client_after_request(request, event, failure)
-        if failure is not None:
-            raise failure
-    except (LostRemote, TimeoutExpired) as error:
-        context.hook_client_after_request(request, None, error)
-        raise
-    finally:
-        channel.home.close_channel(channel)

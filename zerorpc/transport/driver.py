@@ -112,8 +112,7 @@ class Driver:
         if deadline is not None and deadline < self._armed:
             self._arm(deadline)
         if pump.is_backed_up:
-            while not pump.has_room() and channel.state is OPEN:
-                self._await_room(channel)
+            self._await_room_or_close(channel)
         pump.send(frames, channel)
         return channel
 
@@ -191,6 +190,14 @@ class Driver:
         """Tell the peer with an ERR, whatever its credit, that this channel is over."""
         if channel.state is OPEN:
             self.pump.send(self.multiplexer.last_word(channel, name, message))
+
+    def _await_room_or_close(self, channel: Channel) -> None:
+        try:
+            while not self.pump.has_room() and channel.state is OPEN:
+                self._await_room(channel)
+        except BaseException:
+            self.close_channel(channel)
+            raise
 
     def _await_room(self, channel: Channel) -> None:
         self.pump.when_room(partial(_wake, channel))

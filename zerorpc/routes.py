@@ -1,0 +1,129 @@
+"""The sockets of a client, and which of them gets the next call.
+
+Each `connect` has a socket of its own, since a conversation is many messages and must stay with the
+server that it began with: one DEALER with many connections would deal them out in turn. A client
+that binds has one socket for all its workers and that limit; put a hub between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from zerorpc.errors import ClosedError, EndpointError
+from zerorpc.multiplexer import statistics
+from zerorpc.transport import Driver
+
+
+class Routes:
+    """The drivers of a client; `new_driver(on_change)` makes one for a further endpoint."""
+
+    def __init__(self, new_driver: Callable[[Callable[[], None]], Driver]) -> None:
+        self._new_driver = new_driver
+        self._drivers: list[Driver] = []
+        self._bound: Driver | None = None
+        self._turn = 0
+        self._is_closed = False
+
+    @property
+    def endpoints(self) -> list[str]:
+        """Every endpoint that is bound (with its real port) or connected."""
+        return [each for driver in self._drivers for each in _endpoints_of(driver)]
+
+    @property
+    def has_any_up(self) -> bool:
+        """Whether any connection stands."""
+        return any(driver.is_up for driver in self._drivers)
+
+    def connect(self, endpoint: str) -> str:
+        """Connect a new socket."""
+        driver = self._open()
+        try:
+            connected = driver.endpoints.connect(endpoint)
+        except BaseException:
+            driver.close()
+            raise
+        self._drivers.append(driver)
+        return connected
+
+    def bind(self, endpoint: str) -> str:
+        """Bind the one socket that is for binding."""
+        driver = self._bound or self._open()
+        try:
+            bound = driver.endpoints.bind(endpoint)
+        except BaseException:
+            if driver is not self._bound:
+                driver.close()
+            raise
+        if driver is not self._bound:
+            self._bound = driver
+            self._drivers.append(driver)
+        return bound
+
+    def disconnect(self, endpoint: str) -> str:
+        """Undo `connect` or `bind`; calls that are open there end with `ClosedError`."""
+        for driver in self._drivers:
+            if endpoint in _endpoints_of(driver):
+                driver.endpoints.disconnect(endpoint)
+                if not _endpoints_of(driver):
+                    self._drivers.remove(driver)
+                    self._bound = None if driver is self._bound else self._bound
+                    driver.close()
+                return endpoint
+        raise EndpointError(f"{endpoint} is not among {self.endpoints}")
+
+    def choose(self) -> Driver:
+        """Return the socket for the next call: of those that are up, the one with fewest calls."""
+        drivers = self._drivers
+        if len(drivers) == 1:
+            return drivers[0]
+        if not drivers:
+            self._check_open()
+            raise EndpointError("this client has no endpoint: connect() or bind() first")
+        self._turn = (self._turn + 1) % len(drivers)  # takes turns among those with equally few
+        ready = [driver for driver in drivers if driver.is_up and not driver.is_draining]
+        candidates = ready or [driver for driver in drivers if driver.is_up] or drivers
+        turn = self._turn % len(candidates)
+        return min(candidates[turn:] + candidates[:turn], key=_open_calls)
+
+    def statistics(self) -> dict[str, Any]:
+        """Return the counters of each socket under each of its endpoints."""
+        return {
+            endpoint: {
+                **statistics(driver.multiplexer),
+                "queued_messages": driver.pump.queued,
+                "is_up": driver.is_up,
+            }
+            for driver in self._drivers
+            for endpoint in _endpoints_of(driver)
+        }
+
+    def close(self) -> None:
+        """Close every socket; there will be no others."""
+        self._is_closed = True
+        drivers, self._drivers, self._bound = self._drivers, [], None
+        for driver in drivers:
+            driver.close()
+
+    def _open(self) -> Driver:
+        self._check_open()
+        return self._new_driver(self._spread)
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise ClosedError("this client was closed")
+
+    def _spread(self) -> None:
+        """Move calls that no connection has taken yet to one that is up."""
+        ready = [driver for driver in self._drivers if driver.is_up]
+        for driver in self._drivers:
+            if ready and not driver.is_up:
+                driver.hand_over(min(ready, key=_open_calls))
+
+
+def _endpoints_of(driver: Driver) -> list[str]:
+    return driver.endpoints.bound + driver.endpoints.connected
+
+
+def _open_calls(driver: Driver) -> int:
+    return len(driver.multiplexer.channels)

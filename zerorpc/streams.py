@@ -1,0 +1,71 @@
+"""Iterators over the items of a stream, at the end that asked for it.
+
+Any greenlet may consume one. A generator that was never started does not run its `finally` when it
+is dropped, so each is started before anyone gets it: however it ends, its channel is closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from zerorpc.channel import Channel
+from zerorpc.context import Context
+from zerorpc.errors import LostRemote, TimeoutExpired, ZerorpcError
+from zerorpc.patterns import BY_ANSWER, iter_nothing
+from zerorpc.wire import STREAM, Event
+
+
+def items(channel: Channel, first: Event) -> Iterator[Any]:
+    """Return an iterator over a stream whose first event is `first`."""
+    return _started(_items(channel, first))
+
+
+def hooked_items(channel: Channel, first: Event, request: Event, context: Context) -> Iterator[Any]:
+    """Return an iterator that tells the middleware of `context` how the call `request` ended."""
+    return _started(_hooked_items(channel, first, request, context))
+
+
+def _started(iterator: Iterator[Any]) -> Iterator[Any]:
+    next(iterator)
+    return iterator
+
+
+def _items(channel: Channel, event: Event) -> Iterator[Any]:
+    wait, take = channel.home.wait, channel.take
+    try:
+        yield None
+        while event.name == STREAM:
+            yield event.args
+            # What has come already needs no waiting and, mostly, no new promise: one call an item.
+            if channel.unread and channel.until_grant > 1:
+                event = take() or event  # never None, as there is something unread
+            else:
+                event = wait(channel)
+        BY_ANSWER[event.name].result(event, iter_nothing)  # an ERR raises
+    finally:
+        channel.home.close_channel(channel)
+
+
+def _hooked_items(
+    channel: Channel, event: Event, request: Event, context: Context
+) -> Iterator[Any]:
+    wait = channel.home.wait
+    try:
+        yield None
+        while event.name == STREAM:
+            yield event.args
+            event = wait(channel)
+        failure: BaseException | None = None
+        try:
+            BY_ANSWER[event.name].result(event, iter_nothing)
+        except ZerorpcError as error:
+            failure = context.hook_client_handle_remote_error(event) or error
+        context.hook_client_after_request(request, event, failure)
+        if failure is not None:
+            raise failure
+    except (LostRemote, TimeoutExpired) as error:
+        context.hook_client_after_request(request, None, error)
+        raise
+    finally:
+        channel.home.close_channel(channel)
