@@ -22,6 +22,7 @@ from zerorpc.transport.endpoints import Endpoints
 from zerorpc.transport.monitor import Monitor
 from zerorpc.transport.process import holders
 from zerorpc.transport.pump import Pump
+from zerorpc.transport.router import RouterPump
 from zerorpc.transport.watchdog import watchdog
 from zerorpc.wire import Blob, Event
 
@@ -66,14 +67,15 @@ class Driver:
         self._is_server = on_request is not None
         self._on_request = on_request or _refuse
         self._on_change = on_change
-        self.pump = Pump(
-            context,
-            zmq.ROUTER if self._is_server else zmq.DEALER,
-            self._on_batch,
-            backlog_bytes=limits.backlog_bytes,
-            max_event_bytes=limits.event_bytes,
-            on_gone=self._on_gone,
-        )
+        bounds = {
+            "backlog_bytes": limits.backlog_bytes,
+            "max_event_bytes": limits.event_bytes,
+        }
+        self.pump: Pump
+        if self._is_server:
+            self.pump = RouterPump(context, self._on_batch, self._on_gone, **bounds)
+        else:
+            self.pump = Pump(context, zmq.DEALER, self._on_batch, **bounds)
         self.endpoints = Endpoints(self.pump)
         self.hub = gevent.get_hub()
         self._monitor = Monitor(self.pump.socket, self._on_connection)

@@ -27,7 +27,7 @@ from zerorpc.wire import Blob, Frames
 
 _allocate_lock = monkey.get_original("_thread", "allocate_lock")
 
-_NOBLOCK = int(zmq.NOBLOCK)
+NOBLOCK = int(zmq.NOBLOCK)
 _MORE = int(zmq.NOBLOCK | zmq.SNDMORE)
 _EVENTS = int(zmq.EVENTS)
 _POLLIN = int(zmq.POLLIN)
@@ -43,9 +43,6 @@ _BATCH = 64
 _FLUSH_AT = 32
 # Below this a copy is cheaper than keeping the frame; above it the payload stays where it is.
 _KEEP_FRAME_BYTES = 65536
-# A ROUTER does not tell when one peer takes messages again, so those parked are tried after this.
-_RETRY_S = 0.002
-_RETRY_MAX_S = 0.1
 
 
 class Ticket(Protocol):
@@ -61,9 +58,9 @@ class Ticket(Protocol):
 class Pump:
     """Moves messages between one socket and `on_batch`, which gets lists of lists of frames.
 
-    `on_batch` runs in the hub and may switch to other greenlets, but must not raise; `on_gone` is
-    told the identities of peers that a ROUTER could not reach. `backlog_bytes` bounds what waits
-    here because the other side takes no more: beyond it `has_room` is False.
+    `on_batch` runs in the hub and may switch to other greenlets, but must not raise.
+    `backlog_bytes` bounds what waits here because the other side takes no more: beyond it
+    `has_room` is False.
     """
 
     def __init__(
@@ -74,15 +71,12 @@ class Pump:
         *,
         backlog_bytes: int,
         max_event_bytes: int,
-        on_gone: Callable[[set[bytes]], None] | None = None,
     ) -> None:
         self.socket: zmq.Socket[bytes] = zmq.Socket(context, socket_type)
         self.socket.linger = 0
         self.socket.set_hwm(_HIGH_WATER_MARK)
         # Twice the limit: what is a little too large can be answered with an ERR that says so.
         self.socket.setsockopt(zmq.MAXMSGSIZE, 2 * max_event_bytes)
-        if socket_type == zmq.ROUTER:
-            self.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         if socket_type in (zmq.DEALER, zmq.PUSH):
             self.socket.setsockopt(zmq.IMMEDIATE, 1)
         self.lock = _allocate_lock()
@@ -91,17 +85,11 @@ class Pump:
         self.is_drained = True
         self.unusable: str | None = None
         self.hub: gevent.hub.Hub | None = gevent.get_hub()
-        self._backend = _Backend
         self._tx, self._rx, self._get = (
             getattr(_Backend, name).__get__(self.socket) for name in ("send", "recv", "get")
         )
-        self._has_envelope = socket_type == zmq.ROUTER
-        self._on_batch = on_batch
-        self._on_gone = on_gone
-        self._gone: set[bytes] = set()
+        self.on_batch = on_batch
         self._out: deque[tuple[Frames, Ticket | None]] = deque()
-        self._parked: dict[bytes, deque[tuple[Frames, Ticket | None]]] = {}
-        self._parked_bytes: dict[bytes, int] = {}
         self._waiting: list[Callable[[], Any]] = []
         self._is_draining = self._is_scheduled = self._is_reading = False
         self._start_watchers()
@@ -111,8 +99,6 @@ class Pump:
         self._run_callback = loop.run_callback
         self._io = loop.io(int(self.socket.getsockopt(zmq.FD)), 1)
         self._kick = loop.async_()
-        self._retry = loop.timer(_RETRY_S)
-        self._retry_s = _RETRY_S
         self._io.start(self._drain, True)
         self._kick.start(self._drain)
 
@@ -139,13 +125,11 @@ class Pump:
     @property
     def is_backed_up(self) -> bool:
         """Whether `has_room` can be False for anyone: quick, and seldom True."""
-        return self.queued_bytes > self.backlog_bytes or bool(self._parked)
+        return self.queued_bytes > self.backlog_bytes
 
     def has_room(self, identity: bytes | None = None) -> bool:
-        """Tell whether the backlog (of one peer of a ROUTER) is within its bound."""
-        if identity is None or not self._parked:
-            return self.queued_bytes <= self.backlog_bytes
-        return self._parked_bytes.get(identity, 0) <= self.backlog_bytes
+        """Tell whether the backlog (of one peer, where there are many) is within its bound."""
+        return identity is not None or self.queued_bytes <= self.backlog_bytes
 
     def when_room(self, wake: Callable[[], Any]) -> None:
         """Have `wake` called once, in the hub, after some of the backlog went out."""
@@ -168,7 +152,7 @@ class Pump:
     @property
     def queued(self) -> int:
         """How many messages wait here to be sent."""
-        return len(self._out) + sum(map(len, self._parked.values()))
+        return len(self._out)
 
     def send_from_thread(self, messages: Sequence[Frames]) -> None:
         """Send at once from another thread what can be sent at once, and wake the loop.
@@ -207,13 +191,13 @@ class Pump:
             self.abandon("it was closed")
             with self.lock:
                 self.socket.close(linger=int(linger * 1000))
-            self._wake_waiting()
+            self._run_callback(self._wake_waiting)
 
     def abandon(self, reason: str) -> None:
         """Stop using the socket without touching it, as the child of a fork must."""
         self.unusable = reason
         self.hub = None
-        for watcher in (self._io, self._kick, self._retry):
+        for watcher in (self._io, self._kick):
             watcher.stop()
             watcher.close()
 
@@ -242,10 +226,9 @@ class Pump:
                 with self.lock:
                     batch, must_look_again = self._exchange(min(left, _BATCH), is_woken)
                 is_woken = False
-                if self._gone:
-                    self._report_gone()
+                self._after_exchange()
                 if batch:
-                    self._on_batch(batch)
+                    self.on_batch(batch)
                 elif not must_look_again:
                     self.is_drained = True
                     return
@@ -278,18 +261,20 @@ class Pump:
         return batch, True
 
     def _receive(self) -> list[Blob]:
-        """Return the frames of one message; without its envelope where there is one peer only."""
+        """Return the last frame of a message: one peer alone needs no envelope."""
         receive = self._rx
-        frames: list[Blob] = []
-        if self._has_envelope:
-            frames.append(receive(_NOBLOCK))  # the identity, which is never the last frame
-        frame = receive(_NOBLOCK, False)
+        frame = receive(NOBLOCK, False)
         while frame.more:
-            if self._has_envelope:
-                frames.append(frame.bytes)
-            frame = receive(_NOBLOCK, False)
-        frames.append(frame.bytes if len(frame) < _KEEP_FRAME_BYTES else frame.buffer)
-        return frames
+            frame = receive(NOBLOCK, False)
+        return [payload_of(frame)]
+
+    @property
+    def _must_follow_up(self) -> bool:
+        """Whether `_after_exchange` has something to do."""
+        return False
+
+    def _after_exchange(self) -> None:
+        """Do, in the hub and outside the lock, what an exchange has made necessary."""
 
     def _transmit(self, frames: Frames) -> None:
         """Hand one message to ZeroMQ; `Again` comes before or with nothing of it taken.
@@ -300,11 +285,14 @@ class Pump:
         *routing, payload = frames
         for frame in routing:
             transmit(frame, _MORE)
-        transmit(payload, _NOBLOCK)
+        transmit(payload, NOBLOCK)
+
+    def _send_one(self, frames: Frames) -> None:
+        self._transmit(frames)
 
     def _send_queued(self) -> None:
         out, has_moved = self._out, False
-        transmit = self._transmit_routed if self._has_envelope else self._transmit
+        transmit = self._send_one
         try:
             while out:
                 frames, ticket = out[0]
@@ -328,7 +316,8 @@ class Pump:
                 return
             self._send_queued()
             is_readable = self._get(_EVENTS) & _POLLIN
-        if (is_readable or self._gone) and not self._is_draining:
+        # Whatever follows wakes greenlets, which only the hub may do: leave it to a drain.
+        if (is_readable or self._must_follow_up) and not self._is_draining:
             self._schedule()
 
     def _wake_waiting(self) -> None:
@@ -336,65 +325,10 @@ class Pump:
         for wake in waiting:
             wake()
 
-    # -- a ROUTER's peers --------------------------------------------------------------------
 
-    def _transmit_routed(self, frames: Frames) -> None:
-        """Send to one peer of many: what it does not take is parked, for its own queue only."""
-        identity = frames[0]
-        if identity in self._parked:
-            self._park(frames)
-            return
-        try:
-            self._transmit(frames)
-        except zmq.Again:
-            self._park(frames)
-        except zmq.ZMQError as error:
-            if error.errno != zmq.EHOSTUNREACH:
-                raise
-            self._gone.add(identity)
-
-    def _park(self, frames: Frames) -> None:
-        identity = frames[0]
-        if not self._parked:
-            self._retry.start(self._retry_parked)
-        self._parked.setdefault(identity, deque()).append((frames, None))
-        self._parked_bytes[identity] = self._parked_bytes.get(identity, 0) + len(frames[-1])
-
-    def _retry_parked(self) -> None:
-        has_moved = False
-        with self.lock:
-            for identity in list(self._parked):
-                has_moved |= self._retry_peer(identity)
-        if self._gone:
-            self._report_gone()
-        if self._parked and self.unusable is None:
-            self._retry_s = _RETRY_S if has_moved else min(2 * self._retry_s, _RETRY_MAX_S)
-            self._retry.stop()
-            self._retry = gevent.get_hub().loop.timer(self._retry_s)
-            self._retry.start(self._retry_parked)
-        if has_moved:
-            self._wake_waiting()
-        self._schedule()  # EVENTS must be read again after these sends
-
-    def _retry_peer(self, identity: bytes) -> bool:
-        """Send what is parked for a peer as far as it takes it; tells whether it took any."""
-        queue = self._parked[identity]
-        before = len(queue)
-        try:
-            while queue:
-                self._transmit(queue[0][0])
-                self._parked_bytes[identity] -= len(queue.popleft()[0][-1])
-        except zmq.Again:
-            return len(queue) < before
-        except zmq.ZMQError:
-            self._gone.add(identity)
-        del self._parked[identity], self._parked_bytes[identity]
-        return True
-
-    def _report_gone(self) -> None:
-        gone, self._gone = self._gone, set()
-        if self._on_gone is not None:
-            self._on_gone(gone)
+def payload_of(frame: zmq.Frame) -> Blob:
+    """Return what a frame holds; a large one stays in ZeroMQ's memory."""
+    return frame.bytes if len(frame) < _KEEP_FRAME_BYTES else frame.buffer
 
 
 def _has_lapsed(ticket: Ticket | None) -> bool:

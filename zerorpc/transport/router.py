@@ -1,0 +1,147 @@
+"""A socket with many peers: what one of them does not take waits for that one only.
+
+libzmq's ROUTER drops messages for peers that are gone or too slow, unless it is told to say so
+(ROUTER_MANDATORY). Then it says so per message, but never when such a peer takes messages again:
+what was refused is parked per peer and tried again by a timer.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+import zmq
+
+from zerorpc.transport.pump import NOBLOCK, Pump, payload_of
+from zerorpc.wire import Blob, Frames
+
+# A peer that was full is tried again after this (seconds), and less often while it takes nothing.
+_RETRY_S = 0.002
+_RETRY_MAX_S = 0.1
+
+
+class RouterPump(Pump):
+    """The pump of a ROUTER: the first frame of every message is the identity of its peer.
+
+    `on_gone` is told, in the hub, the identities of peers that could not be reached.
+    """
+
+    def __init__(
+        self,
+        context: zmq.Context[Any],
+        on_batch: Callable[[list[list[Blob]]], None],
+        on_gone: Callable[[set[bytes]], None],
+        *,
+        backlog_bytes: int,
+        max_event_bytes: int,
+    ) -> None:
+        self._on_gone = on_gone
+        self._gone: set[bytes] = set()
+        self._parked: dict[bytes, deque[Frames]] = {}
+        self._parked_bytes: dict[bytes, int] = {}
+        self._retry = gevent.get_hub().loop.timer(_RETRY_S)
+        self._retry_s = _RETRY_S
+        super().__init__(
+            context,
+            zmq.ROUTER,
+            on_batch,
+            backlog_bytes=backlog_bytes,
+            max_event_bytes=max_event_bytes,
+        )
+        self.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+
+    @property
+    def is_backed_up(self) -> bool:
+        """Whether `has_room` can be False for anyone: quick, and seldom True."""
+        return bool(self._parked)
+
+    def has_room(self, identity: bytes | None = None) -> bool:
+        """Tell whether the backlog of one peer, or of each, is within its bound."""
+        if identity is None:
+            return all(size <= self.backlog_bytes for size in self._parked_bytes.values())
+        return self._parked_bytes.get(identity, 0) <= self.backlog_bytes
+
+    @property
+    def queued(self) -> int:
+        """How many messages wait here to be sent."""
+        return super().queued + sum(map(len, self._parked.values()))
+
+    def abandon(self, reason: str) -> None:
+        """Stop using the socket without touching it, as the child of a fork must."""
+        super().abandon(reason)
+        self._retry.stop()
+        self._retry.close()
+
+    def _receive(self) -> list[Blob]:
+        receive = self._rx
+        frames: list[Blob] = [receive(NOBLOCK)]  # the identity, which is never the last frame
+        frame = receive(NOBLOCK, False)
+        while frame.more:
+            frames.append(frame.bytes)
+            frame = receive(NOBLOCK, False)
+        frames.append(payload_of(frame))
+        return frames
+
+    def _send_one(self, frames: Frames) -> None:
+        """Send to one peer of many; never raises `Again`, since that would hold up the others."""
+        identity = frames[0]
+        if identity in self._parked:
+            self._park(frames)
+            return
+        try:
+            self._transmit(frames)
+        except zmq.Again:
+            self._park(frames)
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EHOSTUNREACH:
+                raise
+            self._gone.add(identity)
+
+    @property
+    def _must_follow_up(self) -> bool:
+        return bool(self._gone)
+
+    def _after_exchange(self) -> None:
+        if self._gone:
+            gone, self._gone = self._gone, set()
+            self._on_gone(gone)
+
+    def _park(self, frames: Frames) -> None:
+        identity = frames[0]
+        if not self._parked:
+            self._retry.start(self._retry_parked)
+        self._parked.setdefault(identity, deque()).append(frames)
+        self._parked_bytes[identity] = self._parked_bytes.get(identity, 0) + len(frames[-1])
+
+    def _retry_parked(self) -> None:
+        has_moved = False
+        with self.lock:
+            for identity in list(self._parked):
+                has_moved |= self._retry_peer(identity)
+        self._after_exchange()
+        if self._parked and self.unusable is None:
+            self._retry_s = _RETRY_S if has_moved else min(2 * self._retry_s, _RETRY_MAX_S)
+            self._retry.stop()
+            self._retry.close()
+            self._retry = gevent.get_hub().loop.timer(self._retry_s)
+            self._retry.start(self._retry_parked)
+        if has_moved:
+            self._wake_waiting()
+        self._schedule()  # EVENTS must be read again after these sends
+
+    def _retry_peer(self, identity: bytes) -> bool:
+        """Send what is parked for a peer as far as it takes it; tells whether it took any."""
+        queue = self._parked[identity]
+        before = len(queue)
+        try:
+            while queue:
+                self._transmit(queue[0])
+                self._parked_bytes[identity] -= len(queue.popleft()[-1])
+        except zmq.Again:
+            return len(queue) < before
+        except zmq.ZMQError:
+            self._gone.add(identity)
+        del self._parked[identity], self._parked_bytes[identity]
+        return True
