@@ -6,7 +6,7 @@ from typing import Any
 
 from zmq import green as zmq
 
-from zerorpc import errors as exceptions
+from zerorpc import exceptions
 from zerorpc.channel import Limits
 from zerorpc.client import Client
 from zerorpc.context import Context, fork_task_context
@@ -74,6 +74,15 @@ _GONE = {
     "ReqRep": "zerorpc.patterns.ReqRep is that pattern",
     "ReqStream": "zerorpc.patterns.ReqStream is that pattern",
     "patterns_list": "zerorpc.patterns.BY_NAME holds the patterns",
+    "core": "its classes are zerorpc.Client, zerorpc.Server and the like",
+    "events": "zerorpc.wire makes events of bytes",
+    "channel_base": "zerorpc.channel holds the only kind of channel",
+    "heartbeat": "zerorpc.channel has the heartbeat built in",
+    "decorators": "zerorpc.rep and zerorpc.stream are the decorators",
+    "socket": "zerorpc.SocketBase is what has endpoints",
+    "gevent_zmq": "zerorpc.zmq is the gevent-aware pyzmq",
+    "gevent": "import gevent itself",
+    "msgpack": "import msgpack itself",
 }
 
 

@@ -245,9 +245,11 @@ def fork_task_context(
     """Return `functor` wrapped to run, in another greenlet, with the task context of this one."""
     used = context or Context.get_instance()
     header = used.hook_get_task_context()
+    deadline = call_deadline.get()
 
     def wrapped(*args: Any, **kwargs: Any) -> Result:
         used.hook_load_task_context(header)
+        call_deadline.set(deadline)
         return functor(*args, **kwargs)
 
     return wrapped

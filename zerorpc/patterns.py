@@ -109,7 +109,9 @@ def describe_exception(error: BaseException) -> tuple[str, str, str]:
     except Exception as unprintable:  # a broken __str__ must not cost the caller its answer
         message = f"<unprintable: {type(unprintable).__name__}>"
     kind = type(error)
-    lines = traceback.format_exception(kind, error, frames or error.__traceback__)
+    lines = traceback.format_exception(kind, error, frames)
+    if frames is None:
+        lines.insert(0, "Traceback (most recent call last):\n")  # as clients expect it to begin
     return kind.__name__, _encodable(message), _encodable("".join(lines))
 
 

@@ -51,7 +51,7 @@ class Server(SocketBase):
         own = frozenset(dir(Server))
         self._name = service_name(target, name)
         self._methods = expose(target, own if target is self else frozenset())
-        self._methods.update(builtins(self._name, dict(self._methods)))
+        self._methods.update(builtins(self._name, self._methods))
         shadowed = shadowed_names(self._methods, own) if target is not self else ()
         if shadowed:
             _log.warning("%s: methods named as the server's own: %s", self._name, shadowed)
