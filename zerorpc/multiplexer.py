@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from zerorpc.admission import Admission
 from zerorpc.channel import (
     DROPPED,
     OPEN,
@@ -95,13 +96,12 @@ class Multiplexer:
         self.dropped: Counter[str] = Counter()
         self.dropped_count = 0
         self.received = 0
-        self.is_draining = False
         self.deadline: float | None = None
         self._next_id = next_id
         self._is_server = is_server
         self._interval = interval
         self._is_passive = is_passive
-        self._per_peer: dict[bytes, int] = {}
+        self.admission = Admission(self.limits)
         self._last_scan = float("-inf")
 
     # -- what comes in -----------------------------------------------------------------------
@@ -176,24 +176,12 @@ class Multiplexer:
             is_passive=version < 2,
             version=version,
         )
-        refusal = self._refusal(envelope)
+        refusal = self.admission.refusal(envelope)
         if refusal is not None:
-            self._drop(refusal[0].lower())
             step.send.append(self.last_word(channel, *refusal))
             return
         self._remember(channel)
         step.opened.append(Request(channel, event, _start_by(header, now)))
-
-    def _refusal(self, envelope: Frames) -> tuple[str, str] | None:
-        """Return name and text of the ERR for a call that cannot be taken now, None if it can."""
-        if self.is_draining:
-            return "Draining", "the server is about to stop; the call was not started"
-        if len(self.channels) >= self.limits.channels:
-            return "Overloaded", f"{len(self.channels)} calls are open, no more are taken"
-        open_here = self._per_peer.get(envelope[0], 0)
-        if open_here >= self.limits.channels_per_peer:
-            return "Overloaded", f"this peer has {open_here} calls open, no more are taken"
-        return None
 
     def _answer_refused(
         self, envelope: Frames, blob: Blob, error: RemoteProtocolError, now: float, step: Step
@@ -275,7 +263,7 @@ class Multiplexer:
     ) -> Event:
         """Return an event on an open channel, for middleware to look at and for `send`."""
         header = {"message_id": self._next_id(), "v": VERSION, "response_to": channel.id}
-        if self.is_draining:
+        if self.admission.is_draining:
             header["draining"] = True
         return Event({**header, **extra} if extra else header, name, args)
 
@@ -285,7 +273,7 @@ class Multiplexer:
         Raises the channel's error when it is over, `LocalProtocolError` without credit, and, before
         anything has changed, what MessagePack raises for a value that it cannot carry.
         """
-        if event is None and not self.is_draining:
+        if event is None and not self.admission.is_draining:
             if channel.tail is None:
                 channel.tail = self.codec.reply_tail(channel.id)
             blob = self.codec.reply(self._next_id(), channel.tail, name, args)
@@ -406,8 +394,7 @@ class Multiplexer:
         key = (*channel.envelope, channel.id)
         self.channels[key] = channel
         if channel.envelope:
-            identity = channel.envelope[0]
-            self._per_peer[identity] = self._per_peer.get(identity, 0) + 1
+            self.admission.opened(channel.envelope)
         # Seldom is a new channel the first to be due, so a quick look comes before `consider`.
         deadline, expires = self.deadline, channel.expires
         if deadline is None or channel.next_beat < deadline:
@@ -430,12 +417,7 @@ class Multiplexer:
         if self.channels.pop((*channel.envelope, channel.id), None) is None:
             return
         if channel.envelope:
-            identity = channel.envelope[0]
-            left = self._per_peer[identity] - 1
-            if left:
-                self._per_peer[identity] = left
-            else:
-                del self._per_peer[identity]
+            self.admission.closed(channel.envelope)
 
 
 def _start_by(header: Mapping[Any, Any], now: float) -> float | None:
@@ -450,4 +432,5 @@ def statistics(multiplexer: Multiplexer) -> dict[str, Any]:
         "events_received": multiplexer.received,
         "open_channels": len(multiplexer.channels),
         "dropped": dict(multiplexer.dropped),
+        "refused": dict(multiplexer.admission.refused),
     }

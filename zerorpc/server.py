@@ -93,7 +93,7 @@ class Server(SocketBase):
         finally:
             self._is_running = False
             self._driver.pump.stop_reading()
-            self._driver.multiplexer.is_draining = False
+            self._driver.multiplexer.admission.is_draining = False
             self._cancel_all("the server stopped")
             self._workers.close()
 
@@ -121,7 +121,7 @@ class Server(SocketBase):
         workers = self._workers
         if workers is None or self._is_closed:
             return
-        self._driver.multiplexer.is_draining = True
+        self._driver.multiplexer.admission.is_draining = True
         ends = monotonic() + grace
         while (workers.busy or workers.pending) and monotonic() < ends and not self._is_closed:
             self._is_idle.clear()

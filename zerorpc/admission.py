@@ -1,0 +1,56 @@
+"""Whether a server takes one more call: limits in all and per peer, and draining.
+
+Sans-IO. What it refuses is answered with an ERR that says why, never left without an answer.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from zerorpc.channel import Limits
+from zerorpc.wire import Frames
+
+
+class Admission:
+    """Counts a server's open channels per peer, which the first frame of the envelope names.
+
+    While `is_draining` nothing is admitted. `refused` counts by the name of the ERR.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.is_draining = False
+        self.refused: Counter[str] = Counter()
+        self._limits = limits
+        self._per_peer: dict[bytes, int] = {}
+        self._open = 0
+
+    def refusal(self, envelope: Frames) -> tuple[str, str] | None:
+        """Return name and text of the ERR for a call that is not admitted, None if it is."""
+        open_here = self._per_peer.get(envelope[0], 0)
+        if self.is_draining:
+            # A promise: clients and hubs send such a call elsewhere without a second thought.
+            refusal = "Draining", "the server is about to stop; the call was not started"
+        elif self._open >= self._limits.channels:
+            refusal = "Overloaded", f"{self._open} calls are open, no more are taken"
+        elif open_here >= self._limits.channels_per_peer:
+            refusal = "Overloaded", f"this peer has {open_here} calls open, no more are taken"
+        else:
+            return None
+        self.refused[refusal[0]] += 1
+        return refusal
+
+    def opened(self, envelope: Frames) -> None:
+        """Count a channel that was opened."""
+        identity = envelope[0]
+        self._open += 1
+        self._per_peer[identity] = self._per_peer.get(identity, 0) + 1
+
+    def closed(self, envelope: Frames) -> None:
+        """Count a channel that is over; a peer without any leaves nothing behind."""
+        identity = envelope[0]
+        self._open -= 1
+        left = self._per_peer[identity] - 1
+        if left:
+            self._per_peer[identity] = left
+        else:
+            del self._per_peer[identity]
