@@ -5,20 +5,20 @@ Sans-IO, and the one place that knows how an event looks on the wire:
 - Rule 1: an event is a MessagePack array of exactly three: header (map), name (str), args.
 - Rule 2: ids are opaque; a `response_to` repeats the id with the type it came with (bin, str, int).
 - Rule 3: what we send says `v: 3`; a missing `v` means 1.
-- Rule 4: everything that a peer can make large is bounded *before* it is decoded.
+- Rule 4: what a peer claims is bounded before it is believed: an event costs no more memory and
+  time than its own size and the limits justify.
 
 It must not know what a channel is, nor which events exist beyond their names below.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from msgpack import ExtraData, ExtType, Packer, Unpacker, unpackb
+from msgpack import ExtraData, ExtType, Packer, Unpacker, packb, unpackb
 
 from zerorpc.errors import LocalProtocolError, RemoteProtocolError
 
@@ -39,18 +39,24 @@ HEARTBEAT = "_zpc_hb"
 MORE = "_zpc_more"
 CLOSE = "_zpc_close"
 
-# An event below this size cannot hurt: 64 Ki empty maps are 4 MB once decoded. Larger ones have
-# their containers counted first, which costs about 1 ns a byte.
-_UNCHECKED_BYTES = 65536
+# An event below this size cannot hurt by its containers: 64 Ki empty maps are 4 MB once decoded.
+_HARMLESS_BYTES = 65536
+# MessagePack makes a list as long as an array says it is, items or not, and nested claims add up:
+# 5 KB that claim 1000 x 1000 items cost 13 ms. Longer arrays are decoded after a dry run only.
+_SHORT_ARRAY = 256
+# Enough for any header, and little enough to be looked at in vain.
+_PEEKED_BYTES = 4096
 # A packer keeps the largest buffer it ever filled, so one that has grown past this is replaced.
 _KEEP_PACKER_BYTES = 1 << 20
 _NAME_CACHE = 1024
 
 _HEAD_2 = b"\x93\x82\xaamessage_id\xc4\x20"
 _HEAD_3 = b"\x93\x83\xaamessage_id\xc4\x20"
+_HEAD_4 = b"\x93\x84\xaamessage_id\xc4\x20"
 _V3 = b"\xa1v\x03"
 _V3_DEADLINE = b"\xa1v\x03\xabdeadline_ms"
 _V3_RESPONSE_TO = b"\xa1v\x03\xabresponse_to"
+_DRAINING = b"\xa8draining\xc3"
 _BEAT = b"\xa7_zpc_hb\x91\x00"
 
 
@@ -80,7 +86,7 @@ class Codec:
     """Encodes and decodes events under the given bounds and custom types.
 
     `max_event_bytes` bounds an event both ways, `max_containers` the arrays and maps in a received
-    one. Not thread-safe, except `beat`, which the watchdog thread calls.
+    one. Not thread-safe, except `reply_tail` and `beat`, which the watchdog thread calls.
     """
 
     def __init__(
@@ -93,10 +99,12 @@ class Codec:
         self.max_containers = max_containers
         self._by_type = {entry.type: entry for entry in types}
         self._by_code = {entry.code: entry for entry in self._by_type.values()}
-        self._unpack = partial(
+        self._harmless_bytes = min(_HARMLESS_BYTES, max_event_bytes, max_containers)
+        self._unpack: Callable[..., Any] = partial(
             unpackb,
             raw=False,
             strict_map_key=False,
+            max_array_len=_SHORT_ARRAY,
             ext_hook=self._unpack_ext if self._by_code else ExtType,
         )
         self._names: dict[str, bytes] = {}
@@ -131,21 +139,27 @@ class Codec:
         """Return the constant part of the header of every event that answers `channel_id`."""
         if type(channel_id) is bytes and len(channel_id) == 32:
             return _V3_RESPONSE_TO + b"\xc4\x20" + channel_id
-        return _V3_RESPONSE_TO + self._pack(channel_id)
+        packed: bytes = packb(channel_id)
+        return _V3_RESPONSE_TO + packed
 
-    @staticmethod
-    def beat(message_id: bytes, tail: bytes) -> bytes:
-        """Return a heartbeat; touches nothing shared, so that any thread may call it."""
+    def beat(self, message_id: bytes, tail: bytes, *, is_draining: bool = False) -> bytes:
+        """Return a heartbeat."""
+        if is_draining:
+            return b"".join((_HEAD_4, message_id, tail, _DRAINING, _BEAT))
         return b"".join((_HEAD_3, message_id, tail, _BEAT))
 
     def _renew_packer(self) -> None:
-        self._packer = Packer(
-            use_bin_type=True, default=self._pack_custom if self._by_type else None
+        # The packing of a custom type may switch greenlets, which a shared packer cannot take.
+        self._pack_into: Callable[[Any], bytes] = (
+            partial(packb, default=self._pack_custom) if self._by_type else Packer().pack
         )
-        self._pack_into = self._packer.pack
 
     def _pack(self, value: Any) -> bytes:
-        packed: bytes = self._pack_into(value)
+        try:
+            packed = self._pack_into(value)
+        except BaseException:
+            self._renew_packer()
+            raise
         if len(packed) > _KEEP_PACKER_BYTES:
             self._renew_packer()
         return packed
@@ -175,14 +189,15 @@ class Codec:
 
     def decode(self, blob: Blob) -> Event:
         """Return the event in `blob`; raises `RemoteProtocolError` with the reason to count."""
-        if len(blob) > _UNCHECKED_BYTES:
-            self._check_bounds(blob)
+        is_suspect = len(blob) > self._harmless_bytes and self._is_suspect(blob)
         try:
-            parts = self._unpack(blob)
+            parts = self._unpack(blob, **self._counting()) if is_suspect else self._unpack(blob)
         except ExtraData as extra:  # stock ignores trailing bytes, so we do
             parts = extra.unpacked  # type: ignore[attr-defined]  # the stubs lack it
-        except Exception as error:  # also whatever a custom type's `unpack` raises
-            raise RemoteProtocolError("malformed", f"{type(error).__name__}: {error}") from error
+        except RemoteProtocolError:
+            raise
+        except Exception:
+            parts = self._unpack_again(blob, is_suspect)
         if type(parts) is not list or len(parts) != 3:
             raise RemoteProtocolError("not_an_event", "not an array of three")
         header, name, args = parts
@@ -190,16 +205,35 @@ class Codec:
             name = _decode_name(name)
         return Event(header if type(header) is dict else {}, name, args)
 
-    def _check_bounds(self, blob: Blob) -> None:
+    def _is_suspect(self, blob: Blob) -> bool:
+        """Tell whether the containers of a large event must be counted while it is decoded."""
         if len(blob) > self.max_event_bytes:
             raise RemoteProtocolError(
                 "too_large", f"event of {len(blob)} bytes, at most {self.max_event_bytes} are taken"
             )
-        if has_more_containers(blob, self.max_containers):
-            raise RemoteProtocolError(
-                "too_many_containers",
-                f"more than {self.max_containers} arrays and maps",
-            )
+        return may_have_more_containers(blob, self.max_containers)
+
+    def _counting(self) -> dict[str, Callable[[Any], Any]]:
+        hook = _at_most(self.max_containers)
+        return {"list_hook": hook, "object_hook": hook}
+
+    def _unpack_again(self, blob: Blob, is_suspect: bool) -> Any:
+        """Return a value that holds long arrays, once their items were all seen to be there.
+
+        Raises `RemoteProtocolError` when the first attempt failed for another reason.
+        """
+        hooks = self._counting() if is_suspect else {}
+        try:
+            dry_run = Unpacker(max_buffer_size=len(blob))
+            dry_run.feed(blob)
+            dry_run.skip()
+            return self._unpack(blob, max_array_len=len(blob), **hooks)
+        except ExtraData as extra:
+            return extra.unpacked  # type: ignore[attr-defined]  # the stubs lack it
+        except RemoteProtocolError:
+            raise
+        except Exception as error:  # also whatever a custom type's `unpack` raises
+            raise RemoteProtocolError("malformed", type(error).__name__) from error
 
     def _unpack_ext(self, code: int, data: bytes) -> Any:
         entry = self._by_code.get(code)
@@ -223,7 +257,7 @@ def message_version(header: Mapping[Any, Any]) -> int:
     """
     version = header.get("v", 1)
     if type(version) is not int:
-        raise RemoteProtocolError("bad_version", f"v is {version!r:.40}")
+        raise RemoteProtocolError("bad_version", f"v is {type(version).__name__}, not int")
     return version
 
 
@@ -240,10 +274,10 @@ def is_id(value: object) -> bool:
 def peek_header(blob: Blob) -> dict[Any, Any]:
     """Return the header of an event without decoding its args; `{}` when there is none to be had.
 
-    For events that are refused for their size: only the first 4 KiB are looked at.
+    For events that cannot be decoded whole: only the first 4 KiB are looked at.
     """
-    unpacker = Unpacker(raw=False, strict_map_key=False)
-    unpacker.feed(memoryview(blob)[:4096])
+    unpacker = Unpacker(raw=False, strict_map_key=False, max_array_len=_SHORT_ARRAY)
+    unpacker.feed(memoryview(blob)[:_PEEKED_BYTES])
     try:
         header = unpacker.unpack() if unpacker.read_array_header() == 3 else None
     except Exception:  # whatever is wrong with it, there is no header to be had
@@ -251,19 +285,22 @@ def peek_header(blob: Blob) -> dict[Any, Any]:
     return header if type(header) is dict else {}
 
 
-# -- counting containers without building them ---------------------------------------------------
+# -- counting containers -------------------------------------------------------------------------
 
 _CONTAINER_BYTES = bytes([*range(0x80, 0xA0), 0xDC, 0xDD, 0xDE, 0xDF])
-# A run of values that hold no other value and whose length the first byte tells. The repeat is
-# bounded because `re` keeps a mark per iteration.
-_SCALARS = re.compile(
-    rb"(?:[\x00-\x7f\xc0-\xc3\xe0-\xff]|[\xcc\xd0].|[\xcd\xd1].{2}|[\xca\xce\xd2].{4}"
-    rb"|[\xcb\xcf\xd3].{8}|\xd4.{2}|\xd5.{3}|\xd6.{5}|\xd7.{9}|\xd8.{17}|"
-    + b"|".join(b"%b.{%d}" % (re.escape(bytes([0xA0 + n])), n) for n in range(32))
-    + rb"){0,4096}",
-    re.DOTALL,
-)
-# first byte -> (bytes of the length field, bytes between length and body)
+# Where the bytes of a value end (for arrays and maps: those of their header) by its first byte...
+_FIXED_BYTES = {
+    **{0xA0 + length: 1 + length for length in range(32)},
+    **dict.fromkeys((0xCC, 0xD0), 2),
+    **dict.fromkeys((0xCD, 0xD1, 0xD4, 0xDC, 0xDE), 3),
+    0xD5: 4,
+    **dict.fromkeys((0xCA, 0xCE, 0xD2, 0xDD, 0xDF), 5),
+    0xD6: 6,
+    **dict.fromkeys((0xCB, 0xCF, 0xD3), 9),
+    0xD7: 10,
+    0xD8: 18,
+}
+# ... or how many bytes of length follow it, and how many between these and the body.
 _SIZED = {
     **dict.fromkeys((0xC4, 0xD9), (1, 0)),
     **dict.fromkeys((0xC5, 0xDA), (2, 0)),
@@ -272,44 +309,51 @@ _SIZED = {
     0xC8: (2, 1),
     0xC9: (4, 1),
 }
-_CONTAINER_HEADER = {0xDC: 3, 0xDE: 3, 0xDD: 5, 0xDF: 5}
-
-
-# So many steps of the walk cost less than one pass over a large event.
+# So many steps of a walk cost less than one pass over a large event.
 _FREE_STEPS = 256
+# Counted at a time: the copies stay small.
+_PIECE_BYTES = 1 << 20
 
 
-def has_more_containers(blob: Blob, limit: int) -> bool:
-    """Tell whether `blob` holds more than `limit` arrays and maps, building none of them.
+def may_have_more_containers(blob: Blob, limit: int) -> bool:
+    """Tell whether `blob` could hold more than `limit` arrays and maps, without decoding it.
 
-    Walks over a few large values; many small ones get an upper bound in one pass of C (about 1 ns a
-    byte) first, and only what is rich in suspicious bytes is walked on, no further than the limit.
+    Never says no wrongly. Passes over the first values, among which the large ones mostly are, and
+    counts in the rest whatever looks like the first byte of a container, at 1 to 2 ns a byte.
     """
     if len(blob) <= limit:
         return False
-    position, end, containers, steps = 0, len(blob), 0, 0
-    while position < end:
-        steps += 1
-        if steps == _FREE_STEPS and not _may_hold(blob, limit):
-            return False
-        first = blob[position]
-        if 0x80 <= first <= 0x9F or first in _CONTAINER_HEADER:
-            containers += 1
-            if containers > limit:
-                return True
-            position += _CONTAINER_HEADER.get(first, 1)
-        elif first in _SIZED:
-            length_bytes, gap = _SIZED[first]
-            start = position + 1 + length_bytes
-            position = start + gap + int.from_bytes(blob[position + 1 : start], "big")
-        else:
-            run = _SCALARS.match(blob, position)
-            if run is None or run.end() == position:
-                return False  # cut short or not MessagePack: the decoder will say so
-            position = run.end()
+    position = 0
+    for step in range(_FREE_STEPS):
+        if position >= len(blob):
+            return step > limit
+        position = _value_end(blob, position)
+    seen = _FREE_STEPS
+    for start in range(position, len(blob), _PIECE_BYTES):
+        piece = bytes(blob[start : start + _PIECE_BYTES])
+        seen += len(piece) - len(piece.translate(None, _CONTAINER_BYTES))
+        if seen > limit:
+            return True
     return False
 
 
-def _may_hold(blob: Blob, limit: int) -> bool:
-    """Tell whether enough bytes of `blob` look like the first of a container."""
-    return len(blob) - len(bytes(blob).translate(None, _CONTAINER_BYTES)) > limit
+def _value_end(blob: Blob, position: int) -> int:
+    first = blob[position]
+    sized = _SIZED.get(first)
+    if sized is None:
+        return position + _FIXED_BYTES.get(first, 1)
+    length_bytes, gap = sized
+    start = position + 1 + length_bytes
+    return start + gap + int.from_bytes(blob[position + 1 : start], "big")
+
+
+def _at_most(limit: int) -> Callable[[Any], Any]:
+    """Return a hook that lets `limit` arrays and maps pass and ends the decoding at the next."""
+    tickets = iter(range(limit))
+
+    def pass_on(container: Any) -> Any:
+        for _ in tickets:
+            return container
+        raise RemoteProtocolError("too_many_containers", f"more than {limit} arrays and maps")
+
+    return pass_on
