@@ -1,6 +1,6 @@
 """A corpus of messages: captured from every peer that can be run, and made by hand where none can.
 
-`load("stock")` and `load("node")` are what `capture.py` recorded; `load("v1")` and
+`load("stock")`, `load("node")` and `load("ours")` are what `capture.py` recorded; `load("v1")` and
 `load("v2")` stand for peers of Python 2's days, `load("malformed")` for hostile ones.  Codec tests,
 fuzzing and benchmarks share it.  Knows MessagePack only to make frames, and nothing of our codec.
 """
@@ -14,7 +14,7 @@ from tests.data import handmade
 from tests.data.captured import Captured
 
 HERE = Path(__file__).parent
-RECORDED = ("stock", "node")
+RECORDED = ("stock", "node", "ours")
 PEERS = (*RECORDED, "v1", "v2", "malformed")
 
 __all__ = ["PEERS", "RECORDED", "Captured", "load"]

@@ -23,7 +23,7 @@ import msgpack
 import zmq
 
 from tests.data.captured import Captured
-from tests.interop.pairs import Direction, Pair, Peers
+from tests.interop.pairs import Direction, Pair, Peers, connect, new_tag
 from tests.interop.peer_process import INSTALLED, PATIENCE, ROOT, PeerError
 
 HERE = Path(__file__).parent
@@ -145,12 +145,18 @@ def record_calls(recorder: Recorder, peers: Peers, direction: Direction) -> None
     recorder.senders = {end for end, peer in ends.items() if peer == recorder.peer}
     with proxied(recorder, endpoint) as front:
         client, name = peers.client(direction), f"through the recorder to {direction.server}"
-        client.ask("connect", name=name, endpoint=front, heartbeat=BEAT, timeout=20)
+        connect(client, name, front, BEAT)
         pair = Pair(direction, client, peers.server(direction), name)
         for method, args in calls:
             recorder.scenario = f"{direction}, {method}({', '.join(map(repr, args))})"[:90]
             with suppress(PeerError):
                 pair.call(method, *args)
+        if direction.client == "ours":
+            recorder.scenario = f"{direction}, stream closed early"
+            with pair.stream("produce", new_tag(), 10_000) as stream:
+                stream.take(3)
+                stream.drop()
+            pair.call("add", 1, 1)  # comes behind what closed the stream
         client.ask("close", name=name)
 
 

@@ -30,6 +30,7 @@ def _verdict_of_a_server(captured: Captured) -> str:
 def test_every_kind_of_event_was_recorded(peer: str) -> None:
     names = {_event(captured)[1] for captured in load(peer)}
     assert names >= KINDS | {"hello", "_zerorpc_inspect"}
+    assert ("_zpc_close" in names) == (peer == "ours")
 
 
 @pytest.mark.parametrize("peer", PEERS)

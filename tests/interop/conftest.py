@@ -6,7 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.interop.pairs import Peers
+# Before anything imports them, so that their assertions tell the values too.
+for _name in ("calls", "command_line", "introspection", "losses", "oneway", "streams"):
+    pytest.register_assert_rewrite(f"tests.interop.{_name}")
+
+from tests.interop.pairs import Peers  # noqa: E402
 
 
 @pytest.fixture(scope="session")

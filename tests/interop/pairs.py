@@ -21,6 +21,8 @@ BEAT = 2.0
 # A beat that never comes due within a test: what is noticed under it was told by something else.
 NO_BEAT = 300.0
 
+ANY_PORT = "tcp://127.0.0.1:*"
+
 _tags = itertools.count()
 
 
@@ -165,19 +167,26 @@ class Peers:
         connect(client, "client", self.endpoint(direction, beat), beat)
         return Pair(direction, client, self.server(direction), "client")
 
+    def fresh_pair(self, direction: Direction, beat: float = BEAT) -> Pair:
+        """Return a pair of two processes of its own."""
+        client, server = self.start(direction.client), self.start(direction.server)
+        connect(client, "client", listen(server, beat), beat)
+        return Pair(direction, client, server, "client")
+
     def close(self) -> None:
         """End every process."""
         self._stack.close()
 
 
-def listen(server: Peer, beat: float) -> str:
-    """Let a process serve on a free port and return its endpoint."""
-    endpoint: str = server.ask(
-        "serve", name=new_tag(), endpoint="tcp://127.0.0.1:*", heartbeat=beat
-    )
-    return endpoint
+def listen(server: Peer, beat: float, how: str = "bind", endpoint: str = ANY_PORT) -> str:
+    """Let a process serve and return its endpoint."""
+    where: str = server.ask("serve", name=new_tag(), how=how, endpoint=endpoint, heartbeat=beat)
+    return where
 
 
-def connect(client: Peer, name: str, endpoint: str, beat: float) -> None:
+def connect(client: Peer, name: str, endpoint: str, beat: float, how: str = "connect") -> str:
     """Open the client NAME in a process; its calls wait for as long as a test does."""
-    client.ask("connect", name=name, endpoint=endpoint, heartbeat=beat, timeout=60)
+    where: str = client.ask(
+        "connect", name=name, how=how, endpoint=endpoint, heartbeat=beat, timeout=60
+    )
+    return where

@@ -70,18 +70,19 @@ class Stream {
 }
 
 const operations = {
-  async serve({ endpoint, heartbeat }) {
+  async serve({ how, endpoint, heartbeat }) {
     const server = new zerorpc.Server(service, heartbeat * 1000);
     // A lost client is an "error" event of the server, and unheard ones end the process.
     server.on("error", (error) => console.error("server error:", error));
-    server.bind(endpoint);
+    server[how](endpoint);
     return server._socket._zmqSocket._socket.lastEndpoint;
   },
 
-  async connect({ name, endpoint, heartbeat, timeout }) {
+  async connect({ name, how, endpoint, heartbeat, timeout }) {
     clients[name] = new zerorpc.Client({ timeout, heartbeatInterval: heartbeat * 1000 });
     clients[name].on("error", (error) => console.error("client error:", error));
-    clients[name].connect(endpoint);
+    clients[name][how](endpoint);
+    return clients[name]._socket._zmqSocket._socket.lastEndpoint;
   },
 
   async call({ name, method, args, timeout }) {

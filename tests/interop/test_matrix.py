@@ -1,0 +1,166 @@
+"""Every direction x every interaction, each in real processes that talk over real sockets.
+
+The table says what is asked of whom.  A peer that cannot do a thing at all is not in its row:
+zerorpc-node has no push/pull, no publish/subscribe and no command line.
+
+A row marked `is_slow` waits for heartbeats; all such cells start together, at the session's first
+cell, so that they wait at the same time.
+
+INTEROP_REFERENCE=1 adds the pairs without us.  They prove nothing of ours, but tell a fault of the
+harness from a fault of ours.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+
+from tests.interop import calls, command_line, introspection, losses, oneway, streams
+from tests.interop.pairs import Direction, Pair, Peers
+from tests.interop.peer_process import PATIENCE, absence, require
+
+OURS_OURS = Direction("ours", "ours")
+OURS_STOCK = Direction("ours", "stock")
+STOCK_OURS = Direction("stock", "ours")
+OURS_NODE = Direction("ours", "node")
+NODE_OURS = Direction("node", "ours")
+
+PYTHONS = (OURS_OURS, OURS_STOCK, STOCK_OURS)
+EVERY = (*PYTHONS, OURS_NODE, NODE_OURS)
+TO_PYTHON = (*PYTHONS, NODE_OURS)
+TO_OURS = (OURS_OURS, STOCK_OURS, NODE_OURS)
+FROM_OURS = (OURS_OURS, OURS_STOCK, OURS_NODE)
+
+# Each pair without us, and the pair with us that must be able to do the same.  From node to stock
+# is left out: the first longer stream freezes that server (B1).
+REFERENCE = {
+    Direction("stock", "stock"): OURS_STOCK,
+    Direction("stock", "node"): OURS_NODE,
+}
+
+Interaction = Callable[[Peers, Direction], None]
+
+
+@dataclass(frozen=True)
+class Row:
+    """An interaction and the directions in which it must hold.
+
+    `needs_us` marks what is not to be had without us, so that the reference pairs are not asked.
+    """
+
+    name: str
+    interact: Interaction
+    directions: tuple[Direction, ...]
+    is_slow: bool = False
+    needs_us: bool = False
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One interaction in one direction."""
+
+    row: Row
+    direction: Direction
+
+    def __str__(self) -> str:
+        return f"{self.direction}:{self.row.name}".replace(" ", "-")
+
+    def run(self, peers: Peers) -> None:
+        """Let the two talk."""
+        self.row.interact(peers, self.direction)
+
+
+def shared(interact: Callable[[Pair], None]) -> Interaction:
+    """Return an interaction that any running pair will do for."""
+    return lambda peers, direction: interact(peers.shared(direction))
+
+
+MATRIX = [
+    Row("call", shared(calls.call_returns), EVERY),
+    Row("values", shared(calls.values_survive), EVERY),
+    Row("large integers", shared(calls.large_integers_survive), PYTHONS),
+    Row("any map key", shared(calls.any_key_survives), (OURS_OURS,)),
+    Row("concurrent calls", shared(calls.concurrent_calls_return), EVERY),
+    Row("slow call", shared(calls.slow_call_outlives_heartbeats), EVERY, is_slow=True),
+    Row("error", shared(calls.method_raises), EVERY),
+    Row("other errors", shared(calls.node_method_refuses_otherwise), (OURS_NODE,)),
+    Row("unknown method", shared(calls.unknown_method), EVERY),
+    Row("wrong arguments", shared(calls.wrong_number_of_arguments), EVERY),
+    Row("unsendable result", shared(calls.unsendable_result), TO_PYTHON),
+    Row("timeout", shared(calls.call_times_out), EVERY),
+    Row("client binds", calls.client_binds, EVERY),
+    Row("context", calls.context_travels, PYTHONS),
+    Row("stream", shared(streams.short_streams), EVERY),
+    Row("empty stream", shared(streams.empty_stream), EVERY),
+    Row("interleaved streams", shared(streams.interleaved_streams), EVERY),
+    Row("error in mid-stream", shared(streams.error_in_mid_stream), EVERY),
+    Row("back-pressure", shared(streams.slow_reader_holds_back_the_producer), PYTHONS),
+    Row("slots", shared(streams.slots_bound_the_window), PYTHONS),
+    Row("slow reader", shared(streams.slow_reader_gets_everything), (OURS_NODE,)),
+    Row("many streams", shared(streams.many_streams), EVERY, is_slow=True, needs_us=True),
+    Row("early close", shared(streams.stream_dropped_early), PYTHONS, is_slow=True),
+    Row("early close", losses.node_client_drops_stream, (NODE_OURS,), needs_us=True),
+    Row("server freezes", losses.server_freezes, EVERY, is_slow=True),
+    Row("server dies", losses.server_dies, EVERY, is_slow=True),
+    Row("client freezes", losses.client_freezes, TO_PYTHON, is_slow=True),
+    Row("client dies", losses.client_dies, TO_PYTHON, is_slow=True),
+    Row("handler blocks", losses.handler_blocks, TO_OURS, is_slow=True, needs_us=True),
+    Row("handler spins", losses.handler_spins, (STOCK_OURS,), is_slow=True, needs_us=True),
+    Row("push, puller binds", oneway.push_pull(speaker_binds=False), PYTHONS),
+    Row("push, pusher binds", oneway.push_pull(speaker_binds=True), PYTHONS),
+    Row("publish, subscriber binds", oneway.publish_subscribe(speaker_binds=False), PYTHONS),
+    Row("publish, publisher binds", oneway.publish_subscribe(speaker_binds=True), PYTHONS),
+    Row("introduction", shared(introspection.python_server_introduces_itself), TO_PYTHON),
+    Row("introduction", shared(introspection.node_server_introduces_itself), (OURS_NODE,)),
+    Row("signatures", shared(introspection.server_tells_signatures), TO_OURS, needs_us=True),
+    Row("signatures", shared(introspection.stock_server_tells_signatures), (OURS_STOCK,)),
+    Row("our command lists", command_line.ours_lists, FROM_OURS, needs_us=True),
+    Row("our command calls", command_line.ours_calls, FROM_OURS, needs_us=True),
+    Row("our command fails", command_line.ours_fails, FROM_OURS, needs_us=True),
+    Row("stock command lists", command_line.stock_lists, (STOCK_OURS,)),
+    Row("stock command calls", command_line.stock_calls, (STOCK_OURS,)),
+    Row("command serves", command_line.command_serves, TO_PYTHON),
+]
+
+
+def cells() -> Iterator[Cell]:
+    """Yield every cell of the table, in its order."""
+    for row in MATRIX:
+        directions = list(row.directions)
+        if os.environ.get("INTEROP_REFERENCE") and not row.needs_us:
+            directions += [pair for pair, like in REFERENCE.items() if like in row.directions]
+        for direction in directions:
+            yield Cell(row, direction)
+
+
+@pytest.fixture(scope="session")
+def slow_cells(request: pytest.FixtureRequest, peers: Peers) -> Iterator[dict[Cell, Future[None]]]:
+    """Start all slow cells that this session will ask for, a few at a time."""
+    wanted = [
+        item.callspec.params.get("cell")
+        for item in request.session.items
+        if hasattr(item, "callspec")
+    ]
+    with ThreadPoolExecutor(max_workers=10) as pool:
+        yield {
+            cell: pool.submit(cell.run, peers)
+            for cell in wanted
+            if isinstance(cell, Cell)
+            and cell.row.is_slow
+            and not any(map(absence, (cell.direction.client, cell.direction.server)))
+        }
+
+
+@pytest.mark.parametrize("cell", list(cells()), ids=str)
+def test_interaction(cell: Cell, peers: Peers, slow_cells: dict[Cell, Future[None]]) -> None:
+    """The interaction comes out right in this direction."""
+    for kind in (cell.direction.client, cell.direction.server):
+        require(kind)
+    if cell.row.is_slow:
+        slow_cells[cell].result(2 * PATIENCE)
+    else:
+        cell.run(peers)
