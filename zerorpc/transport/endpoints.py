@@ -87,8 +87,14 @@ def check(endpoint: object) -> None:
         raise EndpointError(
             f"{endpoint!r}: no transport {transport!r}; there are {known}", zmq.EINVAL
         )
-    if transport == "tcp" and not rest.rpartition(":")[0]:
-        raise EndpointError(f"{endpoint!r} has no port: {example}", zmq.EINVAL)
+    host, _, port = rest.rpartition(":")
+    if transport == "tcp" and not (host and _is_port(port)):
+        raise EndpointError(f"{endpoint!r} has no port up to 65535: {example}", zmq.EINVAL)
+
+
+def _is_port(text: str) -> bool:
+    """Tell whether `text` is a port: libzmq takes a number that is too large modulo 65536."""
+    return text == "*" or (text.isascii() and text.isdigit() and int(text) <= 65535)
 
 
 def needs_ipv6(endpoint: str) -> bool:
