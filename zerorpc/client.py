@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 from typing import Any, NoReturn
 
@@ -52,9 +53,15 @@ class Client(SocketBase):
     ) -> None:
         super().__init__(context, limits)
         self._timeout = timeout
-        self._heartbeat = heartbeat
-        self._is_passive = passive_heartbeat
-        self._routes = Routes(self._new_driver)
+        new_multiplexer = partial(
+            Multiplexer,
+            self._codec,
+            is_server=False,
+            interval=heartbeat,
+            is_passive=passive_heartbeat,
+            limits=self._limits,
+        )
+        self._routes = Routes(partial(_new_driver, self._context, new_multiplexer))
         if connect_to:
             self.connect(connect_to)
 
@@ -78,19 +85,6 @@ class Client(SocketBase):
 
     def _disconnect(self, endpoint: str) -> str:
         return self._routes.disconnect(endpoint)
-
-    def _new_driver(self, on_change: Callable[[], None]) -> Driver:
-        multiplexer = Multiplexer(
-            self._codec,
-            self._context.id_source(),
-            is_server=False,
-            interval=self._heartbeat,
-            is_passive=self._is_passive,
-            limits=self._limits,
-        )
-        driver = Driver(self._context, multiplexer, on_change=on_change, interval=self._heartbeat)
-        driver.pump.start_reading()
-        return driver
 
     def close(self) -> None:
         """Close every socket; calls that wait get `ClosedError`, and so does every later use."""
@@ -142,7 +136,7 @@ class Client(SocketBase):
         event = driver.wait(channel)
         pattern = BY_ANSWER.get(event.name) or self._misunderstood(channel, event)
         if pattern is _STREAM:
-            return items(channel, event)
+            return items(channel, event, self._routes)
         try:
             return pattern.result(event, iter_nothing)
         except RemoteError as error:
@@ -170,7 +164,7 @@ class Client(SocketBase):
                 event = driver.poll(channel)
                 if event is not None:
                     pattern = BY_ANSWER.get(event.name) or self._misunderstood(channel, event)
-                    result.set(pattern.result(event, lambda: items(channel, event)))
+                    result.set(pattern.result(event, lambda: items(channel, event, self._routes)))
             except Exception as error:
                 result.set_exception(error)
 
@@ -215,7 +209,7 @@ class Client(SocketBase):
         else:
             try:
                 result = pattern.result(
-                    event, lambda: hooked_items(channel, event, request, context)
+                    event, lambda: hooked_items(channel, event, request, context, self._routes)
                 )
             except ZerorpcError as error:
                 failure = context.hook_client_handle_remote_error(event) or error
@@ -224,6 +218,18 @@ class Client(SocketBase):
         if failure is not None:
             raise failure
         return result
+
+
+def _new_driver(
+    context: Context,
+    new_multiplexer: Callable[[Callable[[], bytes]], Multiplexer],
+    on_change: Callable[[], None],
+) -> Driver:
+    """Return a driver for a further endpoint; holds no client, see `Routes`."""
+    multiplexer = new_multiplexer(context.id_source())
+    driver = Driver(context, multiplexer, on_change=on_change)
+    driver.pump.start_reading()
+    return driver
 
 
 def _time_left(method: str, timeout: float | None, deadline: float | None) -> float | None:

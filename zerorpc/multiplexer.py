@@ -98,8 +98,8 @@ class Multiplexer:
         self.received = 0
         self.deadline: float | None = None
         self._next_id = next_id
-        self._is_server = is_server
-        self._interval = interval
+        self.is_server = is_server
+        self.interval = interval
         self._is_passive = is_passive
         self.admission = Admission(self.limits)
         self._last_scan = float("-inf")
@@ -112,13 +112,13 @@ class Multiplexer:
         decode = self.codec.decode
         for frames in messages:
             self.received += 1
-            envelope = self._envelope(frames) if self._is_server else ()
+            envelope = self._envelope(frames) if self.is_server else ()
             blob = frames[-1]
             try:
                 event = decode(blob)
                 if "response_to" in event.header:
                     self._route(envelope, event, len(blob), now, step)
-                elif self._is_server:
+                elif self.is_server:
                     self._accept(envelope, event, now, step)
                 else:
                     raise RemoteProtocolError("unexpected_request", event.name)
@@ -165,23 +165,29 @@ class Multiplexer:
             raise RemoteProtocolError("stray_control", event.name)
         if (*envelope, channel_id) in self.channels:
             raise RemoteProtocolError("duplicate_id", repr(channel_id)[:80])
-        channel = Channel(
-            envelope,
-            channel_id,  # type: ignore[arg-type]  # is_id has seen to it
-            event.name,
-            now,
-            self.limits,
-            is_opener=False,
-            interval=self._interval,
-            is_passive=version < 2,
-            version=version,
-        )
+        channel = self._serving_channel(envelope, channel_id, event.name, now, version)
         refusal = self.admission.refusal(envelope)
         if refusal is not None:
             step.send.append(self.last_word(channel, *refusal))
             return
         self._remember(channel)
         step.opened.append(Request(channel, event, _start_by(header, now)))
+
+    def _serving_channel(
+        self, envelope: Frames, channel_id: Any, method: str, now: float, version: int = VERSION
+    ) -> Channel:
+        """Return our end of a channel that a peer opened; `is_id(channel_id)` holds."""
+        return Channel(
+            envelope,
+            channel_id,
+            method,
+            now,
+            self.limits,
+            is_opener=False,
+            interval=self.interval,
+            is_passive=version < 2,
+            version=version,
+        )
 
     def _answer_refused(
         self, envelope: Frames, blob: Blob, error: RemoteProtocolError, now: float, step: Step
@@ -197,16 +203,10 @@ class Multiplexer:
                 channel.receive(answer, 0, now)
                 self._forget(channel)
                 step.woken.append(channel)
-        elif is_id(message_id) and self._is_server:
-            channel = Channel(
-                envelope,
-                message_id,  # type: ignore[arg-type]  # is_id has seen to it
-                "",
-                now,
-                self.limits,
-                is_opener=False,
-                interval=None,
-            )
+        elif is_id(message_id) and self.is_server:
+            claimed = header.get("v", 1)  # not judged here: it is refused in any case
+            version = claimed if type(claimed) is int else VERSION
+            channel = self._serving_channel(envelope, message_id, "", now, version)
             step.send.append(self.last_word(channel, "RemoteProtocolError", str(error)))
 
     # -- what goes out -----------------------------------------------------------------------
@@ -241,7 +241,7 @@ class Multiplexer:
             now,
             self.limits,
             is_opener=True,
-            interval=self._interval,
+            interval=self.interval,
             is_passive=self._is_passive,
             slots=slots,
             timeout=timeout,
@@ -380,6 +380,20 @@ class Multiplexer:
             step.send.append(self.last_word(channel, "LostRemote", str(channel.error)))
         elif channel.is_sent:
             step.send.append(self._control(channel, CLOSE, []))
+
+    def unseen_calls(self, messages: Iterable[list[Blob]], now: float) -> list[Channel]:
+        """Return channels, known to nobody, for the calls in messages that the loop has not seen.
+
+        For the watchdog thread, to send heartbeats on them; touches nothing shared.
+        """
+        channels = []
+        for frames in messages:
+            header = peek_header(frames[-1])
+            channel_id = header.get("message_id")
+            if "response_to" not in header and is_id(channel_id) and header.get("v", 1) != 1:
+                channel = self._serving_channel(self._envelope(frames), channel_id, "", now)
+                channels.append(channel)
+        return channels
 
     def overdue_beats(self, now: float, late: float) -> list[Frames]:
         """Return the heartbeats that were due `late` seconds ago: the loop that sends is stuck.

@@ -23,7 +23,7 @@ from zerorpc.patterns import describe_exception
 from zerorpc.sockets import SocketBase, remote_method
 from zerorpc.transport import Pump, Workers
 from zerorpc.transport.endpoints import Endpoints
-from zerorpc.transport.process import holders
+from zerorpc.transport.process import close_when_dropped, holders
 from zerorpc.wire import VERSION, Blob, Event
 
 _log = logging.getLogger("zerorpc.oneway")
@@ -54,6 +54,7 @@ class _OneWay(SocketBase):
         )
         self._places = Endpoints(self._pump)
         holders.add(self._pump)
+        close_when_dropped(self, self._pump.close)
 
     @property
     def endpoints(self) -> list[str]:
@@ -142,7 +143,7 @@ class Puller(_OneWay):
         *,
         limits: Limits | None = None,
     ) -> None:
-        super().__init__(zmq_socket, context, limits, self._on_batch)
+        super().__init__(zmq_socket, context, limits, _ignore)
         target = self if methods is None else methods
         self._methods = expose(target, frozenset(dir(Puller)) if target is self else frozenset())
         self._stop_requested = gevent.event.Event()
@@ -162,11 +163,13 @@ class Puller(_OneWay):
         self._pump.check_usable()
         self._stop_requested.clear()
         self._workers = Workers(self._serve, 1, self._on_idle)
+        self._pump.on_batch = self._on_batch  # only now, so that a puller can be dropped
         self._pump.start_reading()
         try:
             self._stop_requested.wait()
         finally:
             self._pump.stop_reading()
+            self._pump.on_batch = _ignore
             self._workers.close()
 
     def stop(self) -> None:

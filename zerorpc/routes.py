@@ -7,12 +7,15 @@ that binds has one socket for all its workers and that limit; put a hub between 
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from zerorpc.errors import ClosedError, EndpointError
 from zerorpc.multiplexer import statistics
 from zerorpc.transport import Driver
+from zerorpc.transport.process import close_when_dropped
 
 
 class Routes:
@@ -24,6 +27,7 @@ class Routes:
         self._bound: Driver | None = None
         self._turn = 0
         self._is_closed = False
+        close_when_dropped(self, partial(_close_all, self._drivers))
 
     @property
     def endpoints(self) -> list[str]:
@@ -101,13 +105,13 @@ class Routes:
     def close(self) -> None:
         """Close every socket; there will be no others."""
         self._is_closed = True
-        drivers, self._drivers, self._bound = self._drivers, [], None
-        for driver in drivers:
-            driver.close()
+        self._bound = None
+        _close_all(self._drivers)
 
     def _open(self) -> Driver:
         self._check_open()
-        return self._new_driver(self._spread)
+        # The loop holds the driver: held by the driver in turn, a client could not be dropped.
+        return self._new_driver(_weakly(self._spread))
 
     def _check_open(self) -> None:
         if self._is_closed:
@@ -119,6 +123,23 @@ class Routes:
         for driver in self._drivers:
             if ready and not driver.is_up:
                 driver.hand_over(min(ready, key=_open_calls))
+
+
+def _weakly(method: Callable[[], None]) -> Callable[[], None]:
+    """Return a function that calls a bound method as long as its object lives."""
+    reference = weakref.WeakMethod(method)
+
+    def call() -> None:
+        living = reference()
+        if living is not None:
+            living()
+
+    return call
+
+
+def _close_all(drivers: list[Driver]) -> None:
+    while drivers:
+        drivers.pop().close()
 
 
 def _endpoints_of(driver: Driver) -> list[str]:

@@ -18,6 +18,8 @@ from zerorpc.multiplexer import Multiplexer, Request, statistics
 from zerorpc.patterns import BY_NAME, describe_exception
 from zerorpc.sockets import SocketBase
 from zerorpc.transport import Driver, Worker, Workers
+from zerorpc.transport.driver import refuse
+from zerorpc.transport.process import close_when_dropped
 from zerorpc.wire import ERR, Event, error_args
 
 _log = logging.getLogger("zerorpc.server")
@@ -69,9 +71,8 @@ class Server(SocketBase):
             interval=heartbeat,
             limits=self._limits,
         )
-        self._driver = Driver(
-            self._context, multiplexer, on_request=self._submit, interval=heartbeat
-        )
+        self._driver = Driver(self._context, multiplexer)
+        close_when_dropped(self, self._driver.close)
 
     # -- life --------------------------------------------------------------------------------
 
@@ -86,6 +87,7 @@ class Server(SocketBase):
         self._is_running = True
         self._stop_requested.clear()
         self._workers = Workers(self._serve, self._pool_size, self._is_idle.set)
+        self._driver.on_request = self._submit  # only now, so that a server can be dropped
         self._driver.pump.start_reading()
         try:
             self._stop_requested.wait()
@@ -93,6 +95,7 @@ class Server(SocketBase):
         finally:
             self._is_running = False
             self._driver.pump.stop_reading()
+            self._driver.on_request = refuse
             self._driver.multiplexer.admission.is_draining = False
             self._cancel_all("the server stopped")
             self._workers.close()
@@ -221,9 +224,12 @@ class _Call:
 
     def send(self, name: str, args: Any) -> None:
         """Send an event that is followed by others."""
+        _answered(self._request)
         self._driver.send(self._request.channel, name, args)
 
-    finish = send
+    def finish(self, name: str, args: Any) -> None:
+        """Send the last event of the call."""
+        self._driver.send(self._request.channel, name, args)
 
     def on_wake(self) -> None:
         """End the handler when the channel has failed while the handler was busy elsewhere."""
@@ -284,6 +290,7 @@ class _HookedAnswers:
 
     def send(self, name: str, args: Any) -> None:
         """Send an event that is followed by others."""
+        _answered(self._request)
         self._send(self._event(name, args))
 
     def finish(self, name: str, args: Any) -> None:
@@ -300,3 +307,10 @@ class _HookedAnswers:
 
     def _send(self, event: Event) -> None:
         self._driver.send(self._request.channel, event.name, event.args, event)
+
+
+def _answered(request: Request) -> None:
+    """Lift the deadline: it is for the first answer, and a stream may go on after it for ever."""
+    if request.start_by is not None:
+        request.start_by = None
+        call_deadline.set(None)

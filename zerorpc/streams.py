@@ -2,6 +2,7 @@
 
 Any greenlet may consume one. A generator that was never started does not run its `finally` when it
 is dropped, so each is started before anyone gets it: however it ends, its channel is closed.
+Each keeps its `owner`, the sockets of its client, from being closed as dropped.
 """
 
 from __future__ import annotations
@@ -16,14 +17,16 @@ from zerorpc.patterns import BY_ANSWER, iter_nothing
 from zerorpc.wire import STREAM, Event
 
 
-def items(channel: Channel, first: Event) -> Iterator[Any]:
+def items(channel: Channel, first: Event, owner: object) -> Iterator[Any]:
     """Return an iterator over a stream whose first event is `first`."""
-    return _started(_items(channel, first))
+    return _started(_items(channel, first, owner))
 
 
-def hooked_items(channel: Channel, first: Event, request: Event, context: Context) -> Iterator[Any]:
+def hooked_items(
+    channel: Channel, first: Event, request: Event, context: Context, owner: object
+) -> Iterator[Any]:
     """Return an iterator that tells the middleware of `context` how the call `request` ended."""
-    return _started(_hooked_items(channel, first, request, context))
+    return _started(_hooked_items(channel, first, request, context, owner))
 
 
 def _started(iterator: Iterator[Any]) -> Iterator[Any]:
@@ -31,7 +34,7 @@ def _started(iterator: Iterator[Any]) -> Iterator[Any]:
     return iterator
 
 
-def _items(channel: Channel, event: Event) -> Iterator[Any]:
+def _items(channel: Channel, event: Event, _owner: object) -> Iterator[Any]:
     wait, take = channel.home.wait, channel.take
     try:
         yield None
@@ -48,7 +51,7 @@ def _items(channel: Channel, event: Event) -> Iterator[Any]:
 
 
 def _hooked_items(
-    channel: Channel, event: Event, request: Event, context: Context
+    channel: Channel, event: Event, request: Event, context: Context, _owner: object
 ) -> Iterator[Any]:
     wait = channel.home.wait
     try:

@@ -18,6 +18,7 @@ import zmq
 from zerorpc.channel import OPEN, Channel
 from zerorpc.errors import ClosedError, ZerorpcError
 from zerorpc.multiplexer import Multiplexer, Request, Step
+from zerorpc.transport.deputy import Deputy
 from zerorpc.transport.endpoints import Endpoints
 from zerorpc.transport.monitor import Monitor
 from zerorpc.transport.process import holders
@@ -31,8 +32,6 @@ _log = logging.getLogger("zerorpc.transport")
 # A timer that fires this late tells that the process stood still (stopped, or blocked by user
 # code), and what its peers sent meanwhile may not have reached the socket yet.
 _STALL_S = 0.1
-# The watchdog leaves the loop this part of an interval to send a heartbeat itself.
-_OVERDUE = 0.125
 # At most one warning about malformed input in this time.
 _WARN_EVERY_S = 10.0
 # Clients that vanish together are looked for together.
@@ -46,26 +45,23 @@ def _nobody() -> None:
 class Driver:
     """One socket with its conversations.
 
-    `on_request` gets each new call of a server, in the hub; without it the socket is a client's.
-    `on_change` is told when a connection came up or went away.
+    `on_request`, which its owner sets, gets each new call of a server, in the hub. `on_change` is
+    told when a connection came up or went away.
     """
 
     def __init__(
         self,
         context: zmq.Context[Any],
         multiplexer: Multiplexer,
-        *,
-        on_request: Callable[[Request], None] | None = None,
         on_change: Callable[[], None] = _nobody,
-        interval: float | None = None,
     ) -> None:
         self.multiplexer = multiplexer
-        self.interval = interval
+        self.interval = multiplexer.interval
         self.connections = 0
         self.is_draining = False
         limits = multiplexer.limits
-        self._is_server = on_request is not None
-        self._on_request = on_request or _refuse
+        self._is_server = multiplexer.is_server
+        self.on_request: Callable[[Request], None] = refuse
         self._on_change = on_change
         bounds = {
             "backlog_bytes": limits.backlog_bytes,
@@ -85,7 +81,8 @@ class Driver:
         self._warned_at = float("-inf")
         self._warned_count = 0
         holders.add(self)
-        if interval is not None:
+        self._deputy = Deputy(self.pump, multiplexer)
+        if self.interval is not None:
             watchdog.add(self)
 
     @property
@@ -247,7 +244,7 @@ class Driver:
         for frames in step.send:
             self.pump.send(frames)
         for request in step.opened:
-            self._on_request(request)
+            self.on_request(request)
         for channel in step.woken:
             channel.wake()
 
@@ -303,11 +300,8 @@ class Driver:
 
     def beat_if_overdue(self) -> None:
         """Send heartbeats that the loop should have sent by now; for the watchdog's thread."""
-        if self.interval is not None and self.pump.unusable is None:
-            late = self.interval * _OVERDUE
-            beats = self.multiplexer.overdue_beats(monotonic(), late)
-            if beats:
-                self.pump.send_from_thread(beats)
+        if self.pump.unusable is None:
+            self._deputy.act(monotonic())
 
     def _warn_of_dropped(self) -> None:
         now = monotonic()
@@ -324,6 +318,6 @@ def _wake(channel: Channel) -> None:
     channel.wake()
 
 
-def _refuse(request: Request) -> None:
-    """Never called: a client's multiplexer opens nothing for peers."""
+def refuse(request: Request) -> None:
+    """Stand in for `on_request` where no call can come: at a client, and before `run()`."""
     raise AssertionError(request)

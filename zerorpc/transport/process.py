@@ -10,6 +10,7 @@ import ctypes
 import itertools
 import os
 import weakref
+from collections.abc import Callable
 from typing import Protocol
 
 import gevent
@@ -32,6 +33,16 @@ _ancestry = [0]
 def fork_count() -> int:
     """Return how many forks lie between this process and the one that imported the library."""
     return _ancestry[-1]
+
+
+def close_when_dropped(owner: object, close: Callable[[], None]) -> None:
+    """Have `close` called in the loop of this thread once nobody holds `owner` any more.
+
+    `close` must not hold the owner itself. The garbage collector may find the owner anywhere, in
+    another thread too, where the sockets must not be touched: hence by way of the loop.
+    """
+    finalizer = weakref.finalize(owner, gevent.get_hub().loop.run_callback_threadsafe, close)
+    finalizer.atexit = False
 
 
 def _after_fork_in_child() -> None:

@@ -41,6 +41,8 @@ _TURN = 256
 _BATCH = 64
 # Sending this many at a time lets the peer work on the first while we make the next.
 _FLUSH_AT = 32
+# Messages that another thread may read while the loop is held up.
+_MOST_AHEAD = 1000
 # Below this a copy is cheaper than keeping the frame; above it the payload stays where it is.
 _KEEP_FRAME_BYTES = 65536
 
@@ -90,6 +92,8 @@ class Pump:
         )
         self.on_batch = on_batch
         self._out: deque[tuple[Frames, Ticket | None]] = deque()
+        self._ahead: deque[list[Blob]] = deque()
+        self.turns = 0  # of the loop, for another thread to see whether it runs
         self._waiting: list[Callable[[], Any]] = []
         self._is_draining = self._is_scheduled = self._is_reading = False
         self._start_watchers()
@@ -167,7 +171,29 @@ class Pump:
                     self._transmit(frames)
                 except zmq.ZMQError:
                     continue
-        self._kick.send()  # the sending has used up the edge of the file descriptor
+        self.kick()  # the sending has used up the edge of the file descriptor
+
+    def read_ahead(self) -> list[list[Blob]]:
+        """Receive, in another thread, what the loop does not get to; it still gets it, in order.
+
+        Returns what was read this time. Bounded: the rest stays in the socket.
+        """
+        with self.lock:
+            before = len(self._ahead)
+            try:
+                while self._is_reading and self.unusable is None and len(self._ahead) < _MOST_AHEAD:
+                    self._ahead.append(self._receive())
+            except zmq.Again:
+                pass
+            read = list(self._ahead)[before:]
+        self.kick()
+        return read
+
+    def kick(self) -> None:
+        """Have the loop take a turn; for other threads."""
+        with self.lock:  # not while the watcher is being closed
+            if self.unusable is None:
+                self._kick.send()
 
     def read_now(self) -> None:
         """Handle what lies in the socket before going on; for the hub only."""
@@ -188,8 +214,8 @@ class Pump:
     def close(self, linger: float = 0.0) -> None:
         """Close the socket; `linger` seconds are left to ZeroMQ for what it already took."""
         if self.unusable is None:
-            self.abandon("it was closed")
             with self.lock:
+                self.abandon("it was closed")
                 self.socket.close(linger=int(linger * 1000))
             self._run_callback(self._wake_waiting)
 
@@ -217,6 +243,7 @@ class Pump:
     def _drain(self, is_woken: bool = False) -> None:
         """Send and receive until there is nothing left to do, or others should get a turn."""
         self._is_scheduled = False
+        self.turns += 1
         if self._is_draining or self.unusable is not None:
             return
         self._is_draining = True
@@ -249,6 +276,9 @@ class Pump:
         if self._out:
             self._send_queued()
             is_woken = False
+        if self._ahead and self._is_reading:
+            taken = min(most, len(self._ahead))
+            return [self._ahead.popleft() for _ in range(taken)], True
         events = _POLLIN if is_woken else self._get(_EVENTS)
         if not (events & _POLLIN and self._is_reading):
             return [], bool(self._out and events & _POLLOUT)

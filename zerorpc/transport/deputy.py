@@ -1,0 +1,50 @@
+"""Acts for a loop that user code keeps from running; lives in the watchdog's thread.
+
+It sends the heartbeats that are overdue. At a server it also reads calls that come in meanwhile:
+their callers would give up on a process that is merely busy, since nobody has seen their calls yet.
+What it reads waits in the pump until the loop runs again.
+"""
+
+from __future__ import annotations
+
+from zerorpc.channel import Channel
+from zerorpc.multiplexer import Multiplexer
+from zerorpc.transport.pump import Pump
+
+# The loop has this part of an interval to send a heartbeat itself before it counts as overdue.
+_OVERDUE = 0.125
+
+
+class Deputy:
+    """What the watchdog's thread does for one socket."""
+
+    def __init__(self, pump: Pump, multiplexer: Multiplexer) -> None:
+        self._pump = pump
+        self._multiplexer = multiplexer
+        self._seen_turns = -1
+        self._unseen: list[Channel] = []
+
+    def act(self, now: float) -> None:
+        """Look after the socket once, at the instant `now`."""
+        multiplexer = self._multiplexer
+        late = (multiplexer.interval or 0) * _OVERDUE
+        beats = multiplexer.overdue_beats(now, late)
+        if multiplexer.is_server:
+            if self._is_loop_stuck():
+                self._unseen += multiplexer.unseen_calls(self._pump.read_ahead(), now)
+            else:
+                self._unseen.clear()
+        for channel in self._unseen:
+            if channel.is_beat_due(now):
+                beats.append(multiplexer.beat(channel))
+        if beats:
+            self._pump.send_from_thread(beats)
+
+    def _is_loop_stuck(self) -> bool:
+        """Tell whether the loop has not answered the kick of the last look; kick it again if so."""
+        turns = self._pump.turns
+        if turns == self._seen_turns:
+            return True
+        self._seen_turns = turns
+        self._pump.kick()
+        return False
