@@ -20,8 +20,9 @@ Rules:
 3. Every event is a sign of life. A peer is lost 2.5 intervals after the last one: never within two,
    always by three.
 4. A peer of v1 or v2 uses `_zpc_hb [n]` for credit too, and gets its grants under that name.
-5. A peer with text ids is zerorpc-node, whose grants *set* the credit; all others *add* to it. What
-   we grant such a peer replaces what it was promised, so the rest of an old promise counts no more.
+5. Grants *add* to the credit, but those of zerorpc-node *set* it. Its ids are text, and so are
+   those of some old peers that add. So with text ids we rely on neither: a grant never lowers our
+   credit, and what the peer was promised before our last grant counts, but is not waited for.
 
 Everything here is called with events and instants (`now`, seconds of any monotonic clock) and
 answers with values; what it may not know is sockets, clocks, greenlets, and the meaning of results.
@@ -42,7 +43,6 @@ from zerorpc.wire import (
     FINAL,
     HEARTBEAT,
     MORE,
-    STREAM,
     VERSION,
     Event,
     Frames,
@@ -111,6 +111,7 @@ class Channel:
         "envelope",
         "error",
         "expires",
+        "forgotten",
         "home",
         "id",
         "interval",
@@ -169,6 +170,7 @@ class Channel:
         self.error: ZerorpcError | None = None
         self.credit = 0 if is_opener else 1
         self.promised = 1 if is_opener else 0
+        self.forgotten = 0  # of the promise: what a peer that sets no longer knows of
         self.unread: deque[tuple[Event, int]] | None = None
         self.unread_bytes = 0
         self.item_bytes = 0
@@ -185,33 +187,39 @@ class Channel:
         name = event.name
         if name.startswith(CONTROL_PREFIX):
             return self._receive_control(name, event.args)
-        if self.promised > 0:
-            self.promised -= 1
-        elif not (self.is_setting and self.is_opener):
+        if self.promised < 1:
             return self._overrun(name)
+        self.promised -= 1
         if self.unread is None:
             self.unread = deque()
-        self.unread.append((event, size))
         if name in FINAL:
+            self.unread.append((event, 0))  # nothing comes after it that a bound could keep out
             self.state = DONE
             return WAKE
+        self.unread.append((event, size))
         self.unread_bytes += size
         if self.unread_bytes > self.limits.unread_bytes:
             return self.fail(LostRemote(f"{self.unread_bytes} bytes lie unread: too much"))
         self.item_bytes = max(size, self.item_bytes * 7 >> 3)
-        if name == STREAM:
-            self._expect_next_item(now)
+        self.expires = None  # nobody waits now; the next who does starts the clock again
         return WAKE
 
     def _receive_control(self, name: str, args: Any) -> Effect:
         if name == HEARTBEAT:
-            self.is_passive = False
+            if self.is_passive:
+                self._wake_up()
             return self._receive_credit(args) if self.version < VERSION else QUIET
         if name == MORE:
             return self._receive_credit(args)
         if name == CLOSE and not self.is_opener:
             return self.fail(LostRemote("the caller closed the call"))
         return DROPPED
+
+    def _wake_up(self) -> None:
+        """Begin to beat and to judge the peer, whose first heartbeat was heard."""
+        self.is_passive = False
+        if self.item_bytes:
+            self.expires = None  # from now on heartbeats watch over the pauses of the stream
 
     def _receive_credit(self, args: Any) -> Effect:
         if type(args) is not list or len(args) != 1 or type(args[0]) is not int or args[0] < 0:
@@ -257,14 +265,14 @@ class Channel:
             return 0
         window = self.slots or self._window_by_bytes()
         held = self.promised + (len(self.unread) if self.unread else 0)
-        low = window >> 1 or 1
-        if held >= low:
-            more = 0
-        else:
-            more = window - held
-            self.promised = more if self.is_setting else self.promised + more
+        half, more = window >> 1 or 1, 0
+        if held < half or held <= self.forgotten:
+            more = window - held if held < window else window
+            if self.is_setting:
+                self.forgotten = self.promised
+            self.promised += more
         # What is promised and unread falls by one with every event taken, and only so.
-        self.until_grant = held + more - low + 1
+        self.until_grant = held + more - max(half - 1, self.forgotten)
         return more
 
     def _window_by_bytes(self) -> int:
@@ -289,14 +297,12 @@ class Channel:
         return None
 
     def await_item(self, now: float) -> None:
-        """Start the clock of a reader that waits for a stream's next item."""
-        if self.expires is not None:
-            self._expect_next_item(now)
+        """Start the clock of a reader that waits for a stream's next item.
 
-    def _expect_next_item(self, now: float) -> None:
-        # Where heartbeats watch over the peer, a stream may be silent for as long as it likes.
-        watched = self.interval is not None or self.timeout is None
-        self.expires = None if watched else now + (self.timeout or 0)
+        Where heartbeats watch over the peer, a stream may be silent for as long as it likes.
+        """
+        if self.timeout is not None and (self.interval is None or self.is_passive):
+            self.expires = now + self.timeout
 
     def fail(self, error: ZerorpcError) -> Effect:
         """End the conversation with `error`, unless it is over already."""
@@ -335,9 +341,7 @@ class Channel:
         Pass `is_silence_certain=False` while events may lie unread in the socket.
         """
         if self.expires is not None and now >= self.expires:
-            if not self.unread:
-                return self.fail(TimeoutExpired(self.timeout or 0, self._doing())), False
-            self._expect_next_item(now)
+            return self.fail(TimeoutExpired(self.timeout or 0, self._doing())), False
         if self.interval is None or self.is_passive:
             return QUIET, False
         if is_silence_certain and now >= self.last_heard + LOST_AFTER * self.interval:
