@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from fuzz import harness, mutation, seeds
+from fuzz import harness, mutation, seeds, selection
 
 WORK = Path("build") / "fuzz"
 _INPUT_SECONDS = 5  # one input that takes longer is a finding, too
@@ -25,26 +25,30 @@ def written(target: str) -> Path:
     folder = WORK / target
     folder.mkdir(parents=True, exist_ok=True)
     for blob in seeds.of(target):
-        (folder / hashlib.sha1(blob).hexdigest()).write_bytes(blob)
+        (folder / hashlib.sha256(blob).hexdigest()).write_bytes(blob)
     return folder
 
 
-def guided(target: str, *options: str) -> int:
+def guided(target: str, seconds: float, folder: Path) -> int:
     """Run libFuzzer on a target and return its exit status."""
-    common = [f"-timeout={_INPUT_SECONDS}", "-rss_limit_mb=2048", "-verbosity=0"]
-    kept = [f"-artifact_prefix={WORK}/broken-{target}-", f"-max_len={seeds.MOST_BYTES}"]
-    command = [sys.executable, "-m", "fuzz.guided", target, *common, *kept, *options]
+    options = {
+        "max_total_time": max(1, round(seconds)),
+        "max_len": seeds.MOST_BYTES,
+        "timeout": _INPUT_SECONDS,
+        "rss_limit_mb": 2048,
+        "verbosity": 0,
+        "artifact_prefix": f"{WORK}/broken-{target}-",
+    }
+    given = [f"-{key}={value}" for key, value in options.items()]
+    command = [sys.executable, "-m", "fuzz.guided", target, *given, str(folder)]
     return subprocess.run(command, check=False).returncode
 
 
 def save(target: str, folder: Path) -> None:
-    """Keep what the smallest set of inputs needs beyond the captured ones."""
-    smallest = WORK / f"{target}-smallest"
-    smallest.mkdir(exist_ok=True)
-    guided(target, "-merge=1", str(smallest), str(folder))
-    begun_with = set(seeds.of(target)) - set(seeds.saved(target))
-    found = {path.read_bytes() for path in smallest.iterdir()}
-    seeds.save(target, sorted(found - begun_with))
+    """Keep what reaches more than the captured inputs do."""
+    known = set(seeds.of(target)) - set(seeds.saved(target))
+    found = [path.read_bytes() for path in folder.iterdir()]
+    seeds.save(target, selection.worth_keeping(harness.TARGETS[target], known, found))
 
 
 def options() -> argparse.Namespace:
@@ -72,7 +76,7 @@ def main() -> int:
     for target in given.targets:
         if is_guided:
             folder = written(target)
-            status = guided(target, f"-max_total_time={max(1, round(given.seconds))}", str(folder))
+            status = guided(target, given.seconds, folder)
             failed += status != 0
             if given.save and status == 0:
                 save(target, folder)
