@@ -242,14 +242,20 @@ def _message_ids() -> Iterator[bytes]:
 def fork_task_context(
     functor: Callable[..., Result], context: Context | None = None
 ) -> Callable[..., Result]:
-    """Return `functor` wrapped to run, in another greenlet, with the task context of this one."""
+    """Return `functor` wrapped to run, in another greenlet, with the task context of this one.
+
+    The deadline of the handler that this one runs, if it runs one, goes along.
+    """
     used = context or Context.get_instance()
     header = used.hook_get_task_context()
     deadline = call_deadline.get()
 
     def wrapped(*args: Any, **kwargs: Any) -> Result:
         used.hook_load_task_context(header)
-        call_deadline.set(deadline)
-        return functor(*args, **kwargs)
+        token = call_deadline.set(deadline)
+        try:
+            return functor(*args, **kwargs)
+        finally:
+            call_deadline.reset(token)
 
     return wrapped
