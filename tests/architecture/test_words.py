@@ -17,7 +17,7 @@ SHORTCUTS = {
     r"raise NotImplementedError": "leave out what does not exist yet",
     r"except (?:Base)?Exception(?: as \w+)?:\s*(?:#.*)?\n?\s*pass\b": "count it and say it",
     r"pragma: no cover": "test it, or take it out",
-    r"def __del__": "it would switch greenlets inside the collector; use close() and with",
+    r"(?m)^\s*def __del__": "it would switch greenlets inside the collector; use close() and with",
 }
 MACHINE = re.compile(r"(?<![\w.*$}])/(?:root|home|work|Users)/\w|\.\./shared\b")
 
