@@ -43,7 +43,8 @@ def saved(target: str) -> list[bytes]:
 def save(target: str, inputs: list[bytes]) -> None:
     """Keep these inputs for later runs, sorted, so that a change of the corpus can be read."""
     lines = sorted((blob.hex() for blob in inputs), key=lambda line: (len(line), line))
-    (CORPUS / f"{target}.hex").write_text("".join(f"{line}\n" for line in lines))
+    path = CORPUS / f"{target}.hex"
+    path.write_text("".join(f"{line}\n" for line in lines)) if lines else path.unlink(True)
 
 
 def answers(payloads: list[bytes]) -> list[bytes]:

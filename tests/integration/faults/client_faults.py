@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import random
-import subprocess
-import sys
 import time
 from collections import Counter
 from contextlib import ExitStack
@@ -15,6 +13,7 @@ import zerorpc
 from tests.integration.faults.processes import (
     Bystander,
     ClientProcess,
+    Process,
     ServerProcess,
     memory_bytes,
     wait_until,
@@ -22,7 +21,6 @@ from tests.integration.faults.processes import (
 from tests.integration.faults.raw_peer import RawPeer
 from tests.integration.faults.server_faults import FAR_AWAY
 from tests.integration.faults.size import Facts, Size
-from tests.programs import ROOT
 
 MIB = 1 << 20
 
@@ -180,24 +178,11 @@ def crowd(size: Size) -> Facts:
     return {"clients": processes * clients, "s": slowest, "grown_MiB": grown / MIB, **facts}
 
 
-_UNSEEDED = """
-import zmq
-context = zmq.Context()
-for _ in range(8):
-    router, dealer = context.socket(zmq.ROUTER), context.socket(zmq.DEALER)
-    dealer.connect(f"tcp://127.0.0.1:{router.bind_to_random_port('tcp://127.0.0.1')}")
-    dealer.send(b"")
-    print(router.recv_multipart()[0][1:].hex())
-"""
-
-
 @functools.cache
 def predictable_ids() -> list[int]:
     """The first automatic routing ids of eight ROUTERs of a process that seeds nothing."""
-    told = subprocess.run(
-        [sys.executable, "-c", _UNSEEDED], capture_output=True, check=True, text=True, cwd=ROOT
-    )
-    return [int(line, 16) for line in told.stdout.split()]
+    with Process("unseeded", "ids") as program:
+        return list(program.hear()["ids"])
 
 
 def guess_ids(endpoint: str, first: int, count: int) -> None:

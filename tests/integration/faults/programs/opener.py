@@ -76,7 +76,7 @@ def lost_client(endpoint: str) -> None:
     with zerorpc.Client(endpoint) as client:
         for method, args in (("nope", []), ("fail", ["x"]), ("slow", [60])):
             try:
-                client(method, *args, timeout=0.02)
+                client(method, *args, timeout=0.005)
             except zerorpc.ZerorpcError:
                 continue
 
