@@ -181,6 +181,11 @@ class Channel:
 
     # -- what comes in -----------------------------------------------------------------------
 
+    def hear_version(self, version: int) -> None:
+        """Learn which protocol version the peer speaks; the called knows it from the request."""
+        if self.is_opener:
+            self.version = version
+
     def receive(self, event: Event, size: int, now: float) -> Effect:
         """Take in an event of `size` bytes that the peer sent on this channel."""
         self.last_heard = now

@@ -5,7 +5,8 @@ Sans-IO. One multiplexer serves one socket. Drivers call `receive` with whole ba
 put on the wire what these return. A channel is found by (envelope, id): an id alone would let one
 peer speak on the channel of another.
 
-Malformed input costs its sender at most its own event: it is dropped and counted by reason.
+Malformed input costs its sender at most its own event: it is dropped and counted by reason, and
+whoever waits for it is told with an ERR where its header can be read.
 """
 
 from __future__ import annotations
@@ -16,14 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zerorpc.admission import Admission
-from zerorpc.channel import (
-    DROPPED,
-    OPEN,
-    QUIET,
-    WAKE,
-    Channel,
-    Limits,
-)
+from zerorpc.channel import DROPPED, FAILED, OPEN, QUIET, WAKE, Channel, Limits
 from zerorpc.errors import LostRemote, RemoteProtocolError, ZerorpcError
 from zerorpc.wire import (
     CLOSE,
@@ -40,14 +34,12 @@ from zerorpc.wire import (
     is_id,
     message_version,
     peek_header,
+    time_left,
 )
 
 # A scan looks at every open channel, at about 0.1 us each. The next one waits at least this long
 # per channel, so that scanning takes no more than about one hundredth of the time.
 _SCAN_GAP = 10e-6
-
-# Why we refuse an opening event, in the words of the ERR that answers it.
-_REFUSED_BOUNDS = frozenset(("too_large", "too_many_containers"))
 
 
 @dataclass(slots=True)
@@ -77,7 +69,7 @@ class Multiplexer:
 
     `next_id` returns a fresh message id at each call. `is_server` tells whether peers may open
     channels and messages come with an envelope. `interval` is the heartbeat's period in seconds or
-    None for no heartbeat; with `is_passive` it starts only when the peer's was heard.
+    None or 0 for no heartbeat; with `is_passive` it starts only when the peer's was heard.
     """
 
     def __init__(
@@ -99,7 +91,7 @@ class Multiplexer:
         self.deadline: float | None = None
         self._next_id = next_id
         self.is_server = is_server
-        self.interval = interval
+        self.interval = interval or None
         self._is_passive = is_passive
         self.admission = Admission(self.limits)
         self._last_scan = float("-inf")
@@ -113,7 +105,7 @@ class Multiplexer:
         for frames in messages:
             self.received += 1
             envelope = self._envelope(frames) if self.is_server else ()
-            blob = frames[-1]
+            blob, event = frames[-1], None
             try:
                 event = decode(blob)
                 if "response_to" in event.header:
@@ -124,8 +116,8 @@ class Multiplexer:
                     raise RemoteProtocolError("unexpected_request", event.name)
             except RemoteProtocolError as error:
                 self._drop(error.reason)
-                if error.reason in _REFUSED_BOUNDS:
-                    self._answer_refused(envelope, blob, error, now, step)
+                if event is None:
+                    self._answer_undecodable(envelope, blob, error, now, step)
         return step
 
     @staticmethod
@@ -144,14 +136,17 @@ class Multiplexer:
             # Normal at the end of every stream: the last grants and beats cross the final event.
             raise RemoteProtocolError("late", event.name)
         if header.get("v") != VERSION:
-            channel.version = message_version(header)
+            channel.hear_version(message_version(header))
         if channel.unread is None and type(header.get("message_id")) is str:
-            channel.is_setting = True  # zerorpc-node; the first event tells
+            channel.is_setting = True  # perhaps zerorpc-node; the first event tells
+        was_passive = channel.is_passive
         effect = channel.receive(event, size, now)
+        if was_passive:
+            self.consider(channel)
         if effect is WAKE:
             step.woken.append(channel)
             if channel.state is not OPEN:
-                self._forget(channel)
+                self._end(channel, step)
         elif effect is DROPPED:
             raise RemoteProtocolError("unexpected_event", event.name)
 
@@ -164,14 +159,15 @@ class Multiplexer:
         if event.name.startswith(CONTROL_PREFIX):
             raise RemoteProtocolError("stray_control", event.name)
         if (*envelope, channel_id) in self.channels:
-            raise RemoteProtocolError("duplicate_id", repr(channel_id)[:80])
+            raise RemoteProtocolError("duplicate_id")
         channel = self._serving_channel(envelope, channel_id, event.name, now, version)
         refusal = self.admission.refusal(envelope)
         if refusal is not None:
             step.send.append(self.last_word(channel, *refusal))
             return
         self._remember(channel)
-        step.opened.append(Request(channel, event, _start_by(header, now)))
+        left = time_left(header)
+        step.opened.append(Request(channel, event, None if left is None else now + left))
 
     def _serving_channel(
         self, envelope: Frames, channel_id: Any, method: str, now: float, version: int = VERSION
@@ -189,10 +185,13 @@ class Multiplexer:
             version=version,
         )
 
-    def _answer_refused(
+    def _answer_undecodable(
         self, envelope: Frames, blob: Blob, error: RemoteProtocolError, now: float, step: Step
     ) -> None:
-        """Tell whoever waits for an event that was too large to decode that it will not come."""
+        """Tell whoever waits for an event that could not be decoded that it will not come.
+
+        Without its event a stream would have a hole, and a call no end.
+        """
         header = peek_header(blob)
         response_to, message_id = header.get("response_to"), header.get("message_id")
         if is_id(response_to):
@@ -203,7 +202,8 @@ class Multiplexer:
                 channel.receive(answer, 0, now)
                 self._forget(channel)
                 step.woken.append(channel)
-        elif is_id(message_id) and self.is_server:
+                step.send.append(self._control(channel, CLOSE, []))
+        elif self.is_server and is_id(message_id) and (*envelope, message_id) not in self.channels:
             claimed = header.get("v", 1)  # not judged here: it is refused in any case
             version = claimed if type(claimed) is int else VERSION
             channel = self._serving_channel(envelope, message_id, "", now, version)
@@ -227,6 +227,8 @@ class Multiplexer:
         opening event as middleware left it, from `opening_event`. Raises, before anything has
         changed, what MessagePack raises for arguments that it cannot carry.
         """
+        if slots is not None and slots < 1:
+            raise ValueError(f"slots={slots}: a stream needs room for at least one item")
         if event is None:
             message_id = self._next_id()
             deadline_ms = None if timeout is None else int(timeout * 1000)
@@ -324,7 +326,9 @@ class Multiplexer:
     def beat(self, channel: Channel) -> Frames:
         """Return a heartbeat on `channel`; any thread may call this."""
         tail = channel.tail or self.codec.reply_tail(channel.id)
-        return (*channel.envelope, b"", self.codec.beat(self._next_id(), tail))
+        is_draining = self.admission.is_draining
+        blob = self.codec.beat(self._next_id(), tail, is_draining=is_draining)
+        return (*channel.envelope, b"", blob)
 
     # -- peers and time ----------------------------------------------------------------------
 
@@ -360,9 +364,10 @@ class Multiplexer:
         for channel in list(self.channels.values()):
             effect, must_beat = channel.on_deadline(now, is_silence_certain)
             if effect is not QUIET:
-                self._forget(channel)
                 step.woken.append(channel)
-                self._tell_lost(channel, step)
+                self._end(channel, step)
+                if not channel.is_opener:
+                    step.send.append(self.last_word(channel, "LostRemote", str(channel.error)))
                 continue
             if must_beat:
                 step.send.append(self.beat(channel))
@@ -374,11 +379,10 @@ class Multiplexer:
         self.deadline = None if soonest == float("inf") else max(soonest, earliest)
         return step
 
-    def _tell_lost(self, channel: Channel, step: Step) -> None:
-        """Tell the peer of a channel that failed here, as the last word on it."""
-        if not channel.is_opener:
-            step.send.append(self.last_word(channel, "LostRemote", str(channel.error)))
-        elif channel.is_sent:
+    def _end(self, channel: Channel, step: Step) -> None:
+        """Let go of a channel that is over; where we gave it up, its server need not go on."""
+        self._forget(channel)
+        if channel.state is FAILED and channel.is_opener and channel.is_sent:
             step.send.append(self._control(channel, CLOSE, []))
 
     def unseen_calls(self, messages: Iterable[list[Blob]], now: float) -> list[Channel]:
@@ -432,12 +436,6 @@ class Multiplexer:
             return
         if channel.envelope:
             self.admission.closed(channel.envelope)
-
-
-def _start_by(header: Mapping[Any, Any], now: float) -> float | None:
-    """Return the instant after which nobody waits for the answer any more, None if not known."""
-    deadline_ms = header.get("deadline_ms")
-    return now + deadline_ms / 1000 if type(deadline_ms) is int else None
 
 
 def statistics(multiplexer: Multiplexer) -> dict[str, Any]:

@@ -261,6 +261,12 @@ def message_version(header: Mapping[Any, Any]) -> int:
     return version
 
 
+def time_left(header: Mapping[Any, Any]) -> float | None:
+    """Return for how many seconds the caller will wait, None where a header does not tell."""
+    deadline_ms = header.get("deadline_ms")
+    return deadline_ms / 1000 if type(deadline_ms) is int and deadline_ms >= 0 else None
+
+
 def error_args(version: int, name: str, message: str, traceback: str | None) -> list[Any]:
     """Return the args of an ERR as a peer of protocol `version` reads them: v1 knows one text."""
     return [f"{name}({message!r})"] if version < 2 else [name, message, traceback]
