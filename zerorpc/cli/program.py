@@ -27,6 +27,7 @@ from .arguments import parse
 from .outcome import Exit, Mistake, Unreachable, ending
 from .output import Paper
 from .serving import serve
+from .signals import WakeUp
 
 # Long enough for a round trip, short enough for a finger that rests on <TAB>.
 _COMPLETION_TIMEOUT = 1.0
@@ -41,12 +42,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     # The hub would print a traceback of its own before it passes Ctrl-C on.
     hub = gevent.get_hub()
     hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)
+    wake_up = WakeUp()
     try:
         try:
             return _run(sys.argv[1:] if argv is None else argv, program, out, errors)
         finally:
             # Here, and not at the end of the interpreter, a reader that has gone can be met.
             sys.stdout.flush()
+            wake_up.close()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.BROKEN_PIPE
