@@ -7,6 +7,8 @@ keep working; the common base `ZerorpcError` and the rest are additions.
 
 from __future__ import annotations
 
+from typing import Any
+
 from zmq.error import ZMQError
 
 
@@ -44,6 +46,16 @@ class TimeoutExpired(ZerorpcError, TimeoutError):
         message = f"timeout after {timeout_s}s"
         super().__init__(f"{message}, when {when}" if when else message)
         self.timeout_s = timeout_s
+
+    @classmethod
+    def saying(cls, message: str, timeout_s: float = 0.0) -> TimeoutExpired:
+        """Return one with the text that it had where it was made."""
+        expired = cls(timeout_s)
+        expired.args = (message,)
+        return expired
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TimeoutExpired.saying, (str(self), self.timeout_s)
 
 
 class RemoteError(ZerorpcError):

@@ -5,6 +5,7 @@ What the names OK, ERR, STREAM and STREAM_DONE mean stands here and nowhere else
 
 from __future__ import annotations
 
+import reprlib
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
@@ -46,9 +47,9 @@ class ReqRep:
         """Return the value that an OK carries; raise what an ERR stands for."""
         if event.name == ERR:
             raise error_of(event)
-        if type(event.args) is not list or not event.args:
-            raise RemoteError("RemoteProtocolError", f"OK with {event.args!r:.80}", None)
-        return event.args[0]
+        if type(event.args) is not list:
+            raise RemoteError("RemoteProtocolError", f"OK with {type(event.args).__name__}", None)
+        return event.args[0] if event.args else None
 
 
 class ReqStream:
@@ -100,6 +101,7 @@ def describe_exception(error: BaseException) -> tuple[str, str, str]:
     """Return name, message and traceback of an exception as they travel, always encodable.
 
     Our own frames at the top of the traceback are left out: they say nothing about the method.
+    Never raises, whatever the exception's class does when it is looked at.
     """
     frames = error.__traceback__
     while frames is not None and frames.tb_frame.f_globals.get("__name__") in _OWN_FRAMES:
@@ -108,11 +110,14 @@ def describe_exception(error: BaseException) -> tuple[str, str, str]:
         message = str(error)
     except Exception as unprintable:  # a broken __str__ must not cost the caller its answer
         message = f"<unprintable: {type(unprintable).__name__}>"
-    kind = type(error)
-    lines = traceback.format_exception(kind, error, frames)
-    if frames is None:
+    name = type(error).__name__
+    try:
+        lines = traceback.format_exception(type(error), error, frames)
+    except Exception:  # a SyntaxError made by hand can do this, or a RecursionError
+        lines = [f"{name}: {message}\n"]
+    if not lines[0].startswith("Traceback"):
         lines.insert(0, "Traceback (most recent call last):\n")  # as clients expect it to begin
-    return kind.__name__, _encodable(message), _encodable("".join(lines))
+    return name, _encodable(message), _encodable("".join(lines))
 
 
 def _encodable(text: str) -> str:
@@ -134,9 +139,7 @@ def error_of(event: Event) -> ZerorpcError:
         if name == "LostRemote":
             return LostRemote(message)
         if name == "TimeoutExpired":
-            expired = TimeoutExpired(0.0)
-            expired.args = (message,)
-            return expired
+            return TimeoutExpired.saying(message)
         if name == "Overloaded":
             header = event.header
             return Overloaded(message, header.get("queued"), header.get("limit"))
@@ -144,5 +147,7 @@ def error_of(event: Event) -> ZerorpcError:
 
 
 def _text(value: object) -> str:
-    """Return a field of an ERR as text: Python 2 peers send bytes."""
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    """Return a field of an ERR as text: Python 2 peers send bytes, and anyone may send anything."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value if isinstance(value, str) else reprlib.repr(value)
