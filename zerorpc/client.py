@@ -13,18 +13,19 @@ import gevent.event
 from zerorpc.channel import OPEN, Channel, Limits
 from zerorpc.context import Context, call_deadline
 from zerorpc.errors import (
+    ClosedError,
     LostRemote,
     RemoteError,
     TimeoutExpired,
     ZerorpcError,
 )
 from zerorpc.multiplexer import Multiplexer
-from zerorpc.patterns import BY_ANSWER, BY_NAME, iter_nothing
+from zerorpc.patterns import BY_ANSWER, BY_NAME, error_of, iter_nothing
 from zerorpc.routes import Routes
 from zerorpc.sockets import SocketBase, remote_method
 from zerorpc.streams import hooked_items, items
 from zerorpc.transport import Driver
-from zerorpc.wire import Event
+from zerorpc.wire import ERR, Event
 
 _UNSET: Any = object()
 # What a server says that stops soon: the call was not started, so another server may have it.
@@ -140,33 +141,44 @@ class Client(SocketBase):
         try:
             return pattern.result(event, iter_nothing)
         except RemoteError as error:
-            if error.name != _DRAINING:
+            if not self._is_for_another(channel, error):
                 raise
-            driver = channel.home
-            driver.is_draining = True
-            if self._routes.choose() is driver:
-                raise
-        return self._call(method, args, timeout, slots)
+        return self._call_again(channel, method, args, slots)
+
+    def _call_again(self, channel: Channel, method: str, args: Any, slots: int | None) -> Any:
+        left = _time_left(method, None, channel.expires)
+        return self._call(method, args, left, slots)
+
+    def _is_for_another(self, channel: Channel, error: Exception) -> bool:
+        """Tell whether a server refused a call, unstarted, that another one can take."""
+        if not isinstance(error, RemoteError) or error.name != _DRAINING:
+            return False
+        channel.home.mark_draining()
+        return not self._routes.choose().is_draining
 
     def _call_async(
         self, method: str, args: Any, timeout: float | None, slots: int | None
     ) -> gevent.event.AsyncResult[Any]:
         result: gevent.event.AsyncResult[Any] = gevent.event.AsyncResult()
         if self._context.middleware.has_client:
-            # Hooks may wait, which the hub must not.
-            gevent.spawn(self, method, *args, timeout=timeout, slots=slots).link(result)
+            # What asks for the task's context runs here; the rest may wait, which the hub must not.
+            sent = self._send_hooked(method, args, timeout, slots)
+            gevent.spawn(_settle, result, self._await_hooked, *sent, slots)
             return result
-        driver = self._routes.choose()
-        channel = driver.call(method, args, timeout, slots)
+        channel = self._routes.choose().call(method, args, timeout, slots)
 
         def on_wake() -> None:
             try:
-                event = driver.poll(channel)
+                event = channel.home.poll(channel)
                 if event is not None:
+                    channel.wake = result.ready  # which does nothing: the items are the reader's
                     pattern = BY_ANSWER.get(event.name) or self._misunderstood(channel, event)
                     result.set(pattern.result(event, lambda: items(channel, event, self._routes)))
             except Exception as error:
-                result.set_exception(error)
+                if not self._is_for_another(channel, error):
+                    result.set_exception(error)
+                else:
+                    gevent.spawn(_settle, result, self._call_again, channel, method, args, slots)
 
         channel.wake = on_wake
         if channel.state is not OPEN:
@@ -180,22 +192,36 @@ class Client(SocketBase):
     # -- calls while middleware is registered ------------------------------------------------
 
     def _call_hooked(self, method: str, args: Any, timeout: float | None, slots: int | None) -> Any:
+        return self._await_hooked(*self._send_hooked(method, args, timeout, slots), slots)
+
+    def _send_hooked(
+        self, method: str, args: Any, timeout: float | None, slots: int | None
+    ) -> tuple[Channel, Event]:
         context = self._context
         driver = self._routes.choose()
         request = driver.multiplexer.opening_event(
             method, args, context.hook_get_task_context(), timeout
         )
         context.hook_client_before_request(request)
-        channel = driver.call(request.name, request.args, timeout, slots, request)
+        return driver.call(request.name, request.args, timeout, slots, request), request
+
+    def _await_hooked(self, channel: Channel, request: Event, slots: int | None) -> Any:
         try:
-            event = driver.wait(channel)
-        except (TimeoutExpired, LostRemote) as error:
-            context.hook_client_after_request(request, None, error)
+            event = channel.home.wait(channel)
+            while event.name == ERR and self._is_for_another(channel, error_of(event)):
+                left = _time_left(request.name, None, channel.expires)
+                if left is not None:
+                    request.header["deadline_ms"] = int(left * 1000)
+                driver = self._routes.choose()
+                channel = driver.call(request.name, request.args, left, slots, request)
+                event = driver.wait(channel)
+        except (TimeoutExpired, LostRemote, ClosedError) as error:
+            self._context.hook_client_after_request(request, None, error)
             raise
         try:
             return self._hooked_result(channel, request, event)
         except BaseException:
-            driver.close_channel(channel)
+            channel.home.close_channel(channel)
             raise
 
     def _hooked_result(self, channel: Channel, request: Event, event: Event) -> Any:
@@ -230,6 +256,14 @@ def _new_driver(
     driver = Driver(context, multiplexer, on_change=on_change)
     driver.pump.start_reading()
     return driver
+
+
+def _settle(result: gevent.event.AsyncResult[Any], functor: Callable[..., Any], *args: Any) -> None:
+    """Give `result` what a function returns or raises; without gevent's report on stderr."""
+    try:
+        result.set(functor(*args))
+    except Exception as error:
+        result.set_exception(error)
 
 
 def _time_left(method: str, timeout: float | None, deadline: float | None) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from time import monotonic
 from typing import Any, cast
@@ -58,7 +59,7 @@ class Server(SocketBase):
         if shadowed:
             _log.warning("%s: methods named as the server's own: %s", self._name, shadowed)
         self._grace = grace
-        self._grace_now = grace
+        self._stop_by = math.inf
         self._pool_size = pool_size
         self._stop_requested = gevent.event.Event()
         self._is_idle = gevent.event.Event()
@@ -86,12 +87,13 @@ class Server(SocketBase):
             raise RuntimeError(f"server {self._name} is running already")
         self._is_running = True
         self._stop_requested.clear()
+        self._stop_by = math.inf
         self._workers = Workers(self._serve, self._pool_size, self._is_idle.set)
         self._driver.on_request = self._submit  # only now, so that a server can be dropped
         self._driver.pump.start_reading()
         try:
             self._stop_requested.wait()
-            self._drain(self._grace_now)
+            self._drain()
         finally:
             self._is_running = False
             self._driver.pump.stop_reading()
@@ -103,10 +105,12 @@ class Server(SocketBase):
     def stop(self, grace: float | None = None) -> None:
         """Let `run()` end: new calls are refused, running ones have `grace` seconds to end.
 
-        Returns at once; anyone may call it, a handler or a signal handler too.
+        Returns at once; anyone may call it, a handler or a signal handler too, and once more to
+        shorten the time.
         """
-        self._grace_now = self._grace if grace is None else grace
+        self._stop_by = min(self._stop_by, monotonic() + (self._grace if grace is None else grace))
         self._stop_requested.set()
+        self._is_idle.set()  # for a `run()` that waits already
 
     def close(self) -> None:
         """Stop at once, cancel what runs, and close the socket."""
@@ -120,17 +124,25 @@ class Server(SocketBase):
             driver.pump.flush(_FLUSH_S)
         driver.close(linger=_FLUSH_S)
 
-    def _drain(self, grace: float) -> None:
-        workers = self._workers
-        if workers is None or self._is_closed:
+    def _drain(self) -> None:
+        if self._is_closed:
             return
         self._driver.multiplexer.admission.is_draining = True
-        ends = monotonic() + grace
-        while (workers.busy or workers.pending) and monotonic() < ends and not self._is_closed:
-            self._is_idle.clear()
-            self._is_idle.wait(ends - monotonic())
+        self._await_idle()
         self._cancel_all("the server stopped before the call had ended")
+        self._stop_by = monotonic() + _FLUSH_S  # a handler's `finally` may take a moment too
+        self._await_idle()
         self._driver.pump.flush(_FLUSH_S)
+
+    def _await_idle(self) -> None:
+        """Wait until no handler runs, or the time that is left for them is over."""
+        workers = self._workers
+        while workers and (workers.busy or workers.pending) and not self._is_closed:
+            left = self._stop_by - monotonic()
+            if left <= 0:
+                break
+            self._is_idle.clear()
+            self._is_idle.wait(left)
 
     def _cancel_all(self, reason: str) -> None:
         """Tell every caller that its call is over, and raise `ClosedError` in the handlers."""

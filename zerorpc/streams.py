@@ -12,7 +12,7 @@ from typing import Any
 
 from zerorpc.channel import Channel
 from zerorpc.context import Context
-from zerorpc.errors import LostRemote, TimeoutExpired, ZerorpcError
+from zerorpc.errors import ClosedError, LostRemote, TimeoutExpired, ZerorpcError
 from zerorpc.patterns import BY_ANSWER, iter_nothing
 from zerorpc.wire import STREAM, Event
 
@@ -67,7 +67,7 @@ def _hooked_items(
         context.hook_client_after_request(request, event, failure)
         if failure is not None:
             raise failure
-    except (LostRemote, TimeoutExpired) as error:
+    except (LostRemote, TimeoutExpired, ClosedError) as error:
         context.hook_client_after_request(request, None, error)
         raise
     finally:

@@ -215,6 +215,16 @@ def test_an_asynchronous_stream_gives_the_iterator(serve: Serve, dial: Dial) -> 
     assert list(client.count(0, async_=True).get(timeout=PATIENCE)) == []
 
 
+def test_an_asynchronous_stream_keeps_its_items_until_they_are_read(
+    serve: Serve, dial: Dial
+) -> None:
+    client = dial(serve({"count": zerorpc.stream(range)}))
+    stream = client.count(300, async_=True).get(timeout=PATIENCE)
+    # The answer to this comes after the items that the stream had room for.
+    assert list(client.count(0)) == []
+    assert list(stream) == list(range(300))
+
+
 def test_a_lost_server_does_not_interrupt_the_one_that_called(serve: Serve, dial: Dial) -> None:
     gate = Gate()
     server = serve({"slow": gate.enter}, heartbeat=None)

@@ -34,6 +34,9 @@ _log = logging.getLogger("zerorpc.transport")
 _STALL_S = 0.1
 # At most one warning about malformed input in this time.
 _WARN_EVERY_S = 10.0
+# A server that was about to stop may run again, so after this a call may try it; refused, which is
+# a promise that it was not started, it goes elsewhere.
+_ASK_AGAIN_S = 1.0
 # Clients that vanish together are looked for together.
 _PROBE_AFTER_S = 0.01
 
@@ -58,7 +61,7 @@ class Driver:
         self.multiplexer = multiplexer
         self.interval = multiplexer.interval
         self.connections = 0
-        self.is_draining = False
+        self._draining_until = 0.0
         limits = multiplexer.limits
         self._is_server = multiplexer.is_server
         self.on_request: Callable[[Request], None] = refuse
@@ -89,6 +92,15 @@ class Driver:
     def is_up(self) -> bool:
         """Whether a connection stands; always so for `inproc`, which has none to lose."""
         return self.connections > 0 or self.endpoints.has_inproc
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether the server at the other end refused a call just now, because it is to stop."""
+        return self._draining_until > 0.0 and monotonic() < self._draining_until
+
+    def mark_draining(self) -> None:
+        """Take note that the server refused a call because it is to stop."""
+        self._draining_until = monotonic() + _ASK_AGAIN_S
 
     # -- for owners of channels --------------------------------------------------------------
 
@@ -254,7 +266,7 @@ class Driver:
 
     def _on_connection(self, is_up: bool, endpoint: str) -> None:
         self.connections += 1 if is_up else -1
-        self.is_draining = False
+        self._draining_until = 0.0
         if self._is_server:
             # Which client it was libzmq does not say; whom a heartbeat does not reach, it was.
             if not is_up and self.multiplexer.channels:

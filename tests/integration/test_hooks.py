@@ -1,0 +1,198 @@
+"""Middleware: what hooks can do, and what an error in one costs: its own call, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+import gevent.local
+import pytest
+
+import zerorpc
+from tests.integration.running import (
+    ANY_PORT,
+    PATIENCE,
+    Dial,
+    Gate,
+    Keep,
+    Serve,
+    begin,
+    open_calls,
+    outcome,
+    wait_until,
+)
+
+
+def fail() -> None:
+    raise ValueError("failed")
+
+
+SERVICE = {"add": lambda a, b: a + b, "fail": fail, "count": zerorpc.stream(range)}
+
+
+# -- what hooks can do ---------------------------------------------------------------------------
+
+
+class Tracer:
+    """Carries a trace id from greenlet to greenlet and from process to process."""
+
+    def __init__(self) -> None:
+        self.local = gevent.local.local()
+
+    def load_task_context(self, event_header: dict[str, Any]) -> None:
+        self.local.trace_id = event_header.get("trace_id")
+
+    def get_task_context(self) -> dict[str, Any]:
+        return {"trace_id": getattr(self.local, "trace_id", None)}
+
+
+@pytest.mark.parametrize("async_", [False, True])
+def test_a_trace_id_goes_along_through_servers_and_back(
+    serve: Serve, dial: Dial, context: zerorpc.Context, async_: bool
+) -> None:
+    tracer = Tracer()
+    context.register_middleware(tracer)
+    seen = []
+
+    def deep() -> str:
+        seen.append(tracer.local.trace_id)
+        return "deep"
+
+    def shallow() -> Any:
+        seen.append(tracer.local.trace_id)
+        work = zerorpc.fork_task_context(lambda: called(behind.deep), context)
+        return gevent.spawn(work).get()
+
+    def called(method: Callable[..., Any]) -> Any:
+        return method(async_=True).get(timeout=PATIENCE) if async_ else method()
+
+    behind = dial(serve({"deep": deep}, context=context), context=context)
+    client = dial(serve({"shallow": shallow}, context=context), context=context)
+    for trace_id in ("first", "second"):
+        tracer.local.trace_id = trace_id
+        assert called(client.shallow) == "deep"
+    assert seen == ["first", "first", "second", "second"]
+
+
+def test_headers_of_answers_carry_the_servers_context(
+    serve: Serve, dial: Dial, context: zerorpc.Context
+) -> None:
+    context.register_middleware({"get_task_context": lambda: {"a": 1, "b": 1}})
+    context.register_middleware({"get_task_context": lambda: {"b": 2}})
+    replies = []
+    with zerorpc.Context() as other:
+        other.register_middleware(
+            {"client_after_request": lambda request, reply, error: replies.append(reply.header)}
+        )
+        client = dial(serve(SERVICE, context=context), context=other)
+        client.add(1, 2)
+        list(client.count(2))
+        with pytest.raises(zerorpc.RemoteError):
+            client.fail()
+        client.close()
+    assert [(header["a"], header["b"]) for header in replies] == [(1, 2)] * 3
+
+
+def test_a_hook_may_replace_the_remote_error(
+    serve: Serve, dial: Dial, context: zerorpc.Context
+) -> None:
+    errors = dict.fromkeys(("ValueError", "TypeError"), KeyError("mapped"))
+    context.register_middleware({"client_handle_remote_error": lambda e: errors.get(e.args[0])})
+    context.register_middleware({"client_handle_remote_error": lambda e: None})
+    client = dial(serve(SERVICE), context=context)
+    with pytest.raises(KeyError, match="mapped"):
+        client.fail()
+    with pytest.raises(KeyError, match="mapped"):
+        list(client.count(None))
+    with pytest.raises(zerorpc.RemoteError):
+        client.unknown()
+
+
+def test_a_hook_may_change_the_request(serve: Serve, dial: Dial, context: zerorpc.Context) -> None:
+    def double(event: Any) -> None:
+        event.args = [2 * each for each in event.args]
+
+    context.register_middleware({"client_before_request": double})
+    assert dial(serve(SERVICE), context=context).add(1, 2) == 6
+
+
+def test_unknown_names_are_no_hooks(context: zerorpc.Context) -> None:
+    assert context.register_middleware(object()) == 0
+    assert context.register_middleware({"no_hook": print, "get_task_context": dict}) == 1
+    assert context.hook_get_task_context() == {}
+
+
+# -- errors in hooks -----------------------------------------------------------------------------
+
+
+def failing(*_args: Any) -> None:
+    raise LookupError("hook")
+
+
+@pytest.mark.parametrize("hook", ["load_task_context", "server_before_exec", "server_after_exec"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_error_in_a_servers_hook_is_that_of_its_call(
+    serve: Serve, dial: Dial, context: zerorpc.Context, hook: str, stream: bool
+) -> None:
+    gate = Gate()
+    served = serve(
+        {"count": zerorpc.stream(range), "add": max, "slow": gate.enter}, context=context
+    )
+    client = dial(served)
+    bystander = begin(client.slow)
+    gate.await_entered()
+    context.register_middleware({hook: failing})
+    with pytest.raises(zerorpc.RemoteError, match="hook") as caught:
+        list(client.count(3)) if stream else client.add(1, 2)
+    assert caught.value.name == "LookupError"
+    gate.open()
+    assert outcome(bystander) == "passed"
+
+
+def test_an_error_in_the_hook_of_errors_still_answers(
+    serve: Serve, dial: Dial, context: zerorpc.Context
+) -> None:
+    context.register_middleware({"server_inspect_exception": failing})
+    client = dial(serve(SERVICE, context=context))
+    with pytest.raises(zerorpc.RemoteError) as caught:
+        client.fail()
+    assert caught.value.name in ("ValueError", "LookupError")
+    assert client.add(1, 2) == 3
+
+
+@pytest.mark.parametrize(
+    "hook", ["client_before_request", "client_after_request", "client_patterns_list"]
+)
+@pytest.mark.parametrize("async_", [False, True])
+def test_an_error_in_a_clients_hook_comes_out_of_its_call(
+    serve: Serve, dial: Dial, context: zerorpc.Context, hook: str, async_: bool
+) -> None:
+    server = serve(SERVICE)
+    client = dial(server, context=context)
+    assert client.add(1, 2) == 3
+    context.register_middleware({hook: failing})
+    with pytest.raises(LookupError, match="hook"):
+        client.add(1, 2, async_=async_).get(timeout=PATIENCE)
+    assert open_calls(client) == 0
+    wait_until(lambda: server.statistics()["open_channels"] == 0, "the server has forgotten it")
+
+
+def test_an_error_in_a_pullers_hook_costs_its_message_only(
+    keep: Keep, context: zerorpc.Context
+) -> None:
+    received: list[int] = []
+
+    def picky(event: Any) -> None:
+        if event.args == [1]:
+            raise LookupError("hook")
+
+    context.register_middleware({"server_before_exec": picky})
+    puller = keep(zerorpc.Puller({"note": received.append}, context=context))
+    pusher = keep(zerorpc.Pusher())
+    pusher.connect(puller.bind(ANY_PORT))
+    begin(puller.run)
+    for number in range(3):
+        pusher.note(number)
+    wait_until(lambda: len(received) == 2, "the others have come")
+    assert received == [0, 2]
