@@ -43,7 +43,7 @@ PATIENCE_PER_PIECE = 0.25
 
 def nothing_leaks(size: Size) -> Facts:
     """Two thousand of each are opened and closed, or dropped: files, greenlets, memory stay."""
-    times = size.count(2000, 300)
+    times = size.count(2000, 200)
     facts: Facts = {"times": times}
     for kind in KINDS:
         with ServerProcess() as server, Process("opener", server.endpoint, kind, times) as opener:

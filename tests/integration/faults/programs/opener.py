@@ -17,7 +17,7 @@ import zerorpc
 from tests.integration.faults.processes import memory_bytes, open_files
 from tests.integration.faults.programs import life
 
-WARM_UP = 100
+WARM_UP = 50
 
 
 def held() -> dict[str, int]:
