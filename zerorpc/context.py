@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import zmq.green
 
 from zerorpc.errors import EndpointError
-from zerorpc.transport.process import fork_count
+from zerorpc.transport.process import end_with_process, fork_count
 from zerorpc.wire import CustomType, Event
 
 Result = TypeVar("Result")
@@ -34,6 +34,8 @@ SERVER_HOOKS = (
     "server_inspect_exception",
 )
 HOOKS = ("resolve_endpoint", "get_task_context", *CLIENT_HOOKS, *SERVER_HOOKS)
+
+_MAX_SOCKETS = 16384
 
 # The instant (seconds, `time.monotonic`) until which the caller of the current handler waits.
 call_deadline: ContextVar[float | None] = ContextVar("zerorpc_call_deadline", default=None)
@@ -86,6 +88,10 @@ class Context(_ZmqContext):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # Each connection takes three sockets, its monitor's two included, and libzmq allows 1023
+        # unless asked for more; a slot costs 12 bytes.
+        self.set(zmq.green.MAX_SOCKETS, _MAX_SOCKETS)
+        end_with_process(self)
         self.middleware = Middleware()
         self.types = {}
         self._renew_ids()
@@ -109,10 +115,10 @@ class Context(_ZmqContext):
 
     def id_source(self) -> Callable[[], bytes]:
         """Return a function that makes fresh ids, from a start of its own; for any thread."""
-        return _message_ids().__next__
+        return message_ids(_random_start()).__next__
 
     def _renew_ids(self) -> None:
-        self._ids = _message_ids()
+        self._ids = message_ids(_random_start())
         self._ids_forks = fork_count()
 
     # -- types -------------------------------------------------------------------------------
@@ -127,7 +133,9 @@ class Context(_ZmqContext):
         """Let values of `type` (and of its subclasses) travel as MessagePack ext `code`, 0 to 127.
 
         Both ends must register it; one that did not gets a `msgpack.ExtType`. Holds for clients and
-        servers that are made afterwards. Raises `ValueError` for a code out of range or in use.
+        servers that are made afterwards. A type with several codes is sent under the last and read
+        under all. What MessagePack carries by itself (str, list, dict, int ... and their
+        subclasses) is never asked for. Raises `ValueError` for a code out of range or in use.
         """
         if not 0 <= code <= 127:
             raise ValueError(f"ext code {code} is not within 0 to 127")
@@ -157,7 +165,7 @@ class Context(_ZmqContext):
             if isinstance(resolved, list | tuple):
                 for each in resolved:
                     yield from self._resolved(each) if each != endpoint else (each,)
-            else:
+            elif resolved is not None:  # which is how a resolver says that it knows of none
                 yield resolved
 
     # -- hooks, each under the name that stock gives it --------------------------------------
@@ -228,15 +236,19 @@ class Context(_ZmqContext):
             functor(*args)
 
 
-def _message_ids() -> Iterator[bytes]:
-    """Yield ids of 32 ASCII hex digits: 8 that count, from a random start, and 24 that are random.
+def message_ids(start: int) -> Iterator[bytes]:
+    """Yield ids of 32 ASCII hex digits: 8 that count up from `start`, and 24 that are random.
 
-    `itertools` keeps each step atomic, so that the watchdog thread may draw from it as well.
+    When the counter is at its end it begins again, with other random digits. `itertools` keeps each
+    step atomic, so that the watchdog thread may draw from it as well.
     """
-    start = uuid.uuid4().int & 0x7FFFFFFF
     tails = (uuid.uuid4().hex[8:].encode() for _ in itertools.count())
     counters = (zip(range(start, 1 << 32), itertools.repeat(tail)) for tail in tails)
     return map(b"%08x%b".__mod__, itertools.chain.from_iterable(counters))
+
+
+def _random_start() -> int:
+    return uuid.uuid4().int & 0x7FFFFFFF
 
 
 def fork_task_context(

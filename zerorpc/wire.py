@@ -97,8 +97,8 @@ class Codec:
     ) -> None:
         self.max_event_bytes = max_event_bytes
         self.max_containers = max_containers
-        self._by_type = {entry.type: entry for entry in types}
-        self._by_code = {entry.code: entry for entry in self._by_type.values()}
+        self._by_code = {entry.code: entry for entry in types}
+        self._by_type = {entry.type: entry for entry in self._by_code.values()}
         self._harmless_bytes = min(_HARMLESS_BYTES, max_event_bytes, max_containers)
         self._unpack: Callable[..., Any] = partial(
             unpackb,
