@@ -220,7 +220,6 @@ class Bystander(Process):
         super().__init__("bystander", endpoint, heartbeat)
         self.hear()
         wait_until(lambda: self.report()["calls"], "the bystander calls")
-        self.calm = self.report()
 
     def report(self) -> dict[str, Any]:
         """How its calls fared since the last report."""

@@ -33,7 +33,7 @@ class Size:
 
     def within(self, seconds: float, limit: float, what: str) -> None:
         """Assert a time where times are asserted."""
-        assert not self.is_measured or seconds <= limit, f"{what}: {seconds:.3f} s, not {limit} s"
+        assert not self.is_measured or seconds <= limit, f"{what}: {seconds:.4g}, not {limit:.4g}"
 
 
 SUITE = Size(0.02)
