@@ -124,6 +124,8 @@ class Driver:
             self._arm(deadline)
         if pump.is_backed_up:
             self._await_room_or_close(channel)
+            if channel.state is not OPEN:
+                return channel  # it ended while it waited, and would only lie in the queue
         pump.send(frames, channel)
         return channel
 
