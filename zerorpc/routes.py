@@ -66,6 +66,7 @@ class Routes:
 
     def disconnect(self, endpoint: str) -> str:
         """Undo `connect` or `bind`; calls that are open there end with `ClosedError`."""
+        self._check_open()
         for driver in self._drivers:
             if endpoint in _endpoints_of(driver):
                 driver.endpoints.disconnect(endpoint)
