@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from array import array
-from collections import Counter
 from collections.abc import Iterator
 from itertools import count
 from typing import Any
@@ -81,7 +79,10 @@ def test_percentiles_are_values_that_occurred() -> None:
 
 
 def example() -> Measurement:
-    return Measurement(array("d", [0.002, 0.001, 0.003, 0.002]), Counter(), 0, 0.5)
+    measurement = Measurement()
+    measurement.latencies += [0.002, 0.001, 0.003, 0.002]
+    measurement.seconds = 0.5
+    return measurement
 
 
 def test_a_summary() -> None:

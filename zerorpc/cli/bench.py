@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import gevent
@@ -20,15 +18,15 @@ from .output import Paper, write_value
 _PERCENTILES = (50, 90, 99)
 
 
-@dataclass(slots=True)
 class Measurement:
     """What was seen: a latency in seconds per call that succeeded, failures by their name."""
 
-    latencies: array[float] = field(default_factory=lambda: array("d"))
-    failures: Counter[str] = field(default_factory=Counter)
-    items: int = 0
-    seconds: float = 0.0
-    has_remote_error: bool = False
+    def __init__(self) -> None:
+        self.latencies: list[float] = []
+        self.failures: Counter[str] = Counter()
+        self.items = 0
+        self.seconds = 0.0
+        self.has_remote_error = False
 
     @property
     def status(self) -> Exit:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from importlib.machinery import PathFinder
 from pkgutil import iter_modules
 
@@ -18,20 +17,20 @@ from .parser import SHELLS, option_names, value_options
 AskMethods = Callable[[Sequence[str]], Iterable[tuple[str, str]]]
 
 
-@dataclass(slots=True)
 class Line:
     """A command line up to the cursor, as far as completion must understand it.
 
     `current` is the word that the cursor is in; `awaiting` the option whose value it is.
     """
 
-    current: str = ""
-    awaiting: str | None = None
-    is_literal: bool = False
-    is_server: bool = False
-    endpoints: list[str] = field(default_factory=list)
-    positionals: list[str] = field(default_factory=list)
-    is_attached: bool = False
+    def __init__(self) -> None:
+        self.current = ""
+        self.awaiting: str | None = None
+        self.is_literal = False
+        self.is_server = False
+        self.is_attached = False
+        self.endpoints: list[str] = []
+        self.positionals: list[str] = []
 
 
 def candidates(text: str, ask_methods: AskMethods) -> list[tuple[str, str]]:

@@ -6,10 +6,10 @@ for terminals, and `NO_COLOR` (https://no-color.org) switches the colours off th
 
 from __future__ import annotations
 
-import base64
+import binascii
 import json
+import os
 import pprint
-import shutil
 from collections.abc import Iterable, Mapping
 from typing import IO, Any
 
@@ -20,6 +20,8 @@ _PLAIN = "\033[0m"
 _GAP = "  "
 # A name longer than this pushes its own line out instead of all others.
 _COLUMN_MAX = 32
+# The width of a terminal that does not tell, as ever.
+_WIDTH = 80
 
 
 class Paper:
@@ -32,7 +34,7 @@ class Paper:
         self.is_terminal = stream.isatty()
         has_colour = not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
         self._is_coloured = self.is_terminal and has_colour
-        self._width = width or shutil.get_terminal_size().columns
+        self._width = width or _columns(stream)
 
     def line(self, text: str = "") -> None:
         """Write a line, visible at once: the reader may be waiting for it in a pipe."""
@@ -115,7 +117,14 @@ def _text(data: bytes) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        return base64.b64encode(data).decode("ascii")
+        return binascii.b2a_base64(data, newline=False).decode("ascii")
+
+
+def _columns(stream: IO[str]) -> int:
+    try:
+        return os.get_terminal_size(stream.fileno()).columns
+    except OSError:  # no terminal, or one that does not know
+        return _WIDTH
 
 
 def _cut(text: str, room: int) -> str:

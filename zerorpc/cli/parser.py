@@ -16,6 +16,8 @@ HEARTBEAT = 5.0
 GRACE = 10.0
 SHELLS = ("bash", "zsh", "fish")
 
+# Eighty columns fit everywhere; the examples below are made for them.
+_HELP_WIDTH = 80
 _OFF = ("0", "none", "off")
 _EXAMPLES = """\
 examples:
@@ -52,7 +54,7 @@ def make_parser(program: str, version: str) -> argparse.ArgumentParser:
         "       %(prog)s --server [options] {--bind ADDRESS | ADDRESS} MODULE[.OBJECT]",
         description="Call the methods of a remote service, or turn a Python module into one.",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Formatter,
     )
     parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
     parser.add_argument("--version", action="version", version=version)
@@ -186,6 +188,13 @@ def value_options() -> frozenset[str]:
         if action.nargs is None
         for name in action.option_strings
     )
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Has a width of its own: asking for the terminal's costs the import of five modules."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_HELP_WIDTH)
 
 
 class _Parser(argparse.ArgumentParser):
