@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import zerorpc
+from tests.integration.faults.outcome import outcome_of
 from tests.integration.faults.processes import (
     Bystander,
     ClientProcess,
@@ -142,7 +143,8 @@ def _request_flood(size: Size, server: ServerProcess) -> Facts:
             _, name, args = raw.receive()
             answers[f"{name} {args[0]}" if name == "ERR" else name] += 1
         assert set(answers) <= {"ERR Overloaded", "_zpc_hb"}, answers
-        assert observer.counters()["running"] == MOST_CALLS + 1
+        # Beside them run the call that asks and, now and then, one of the bystander.
+        assert MOST_CALLS < observer.counters()["running"] <= MOST_CALLS + 2
     return {"calls": calls, "taken": MOST_CALLS}
 
 
@@ -159,7 +161,7 @@ def _never_reads(size: Size, server: ServerProcess) -> Facts:
     levels: list[int] = []
     with zerorpc.Client(server.endpoint, heartbeat=FAR_AWAY) as observer:
         bound = memory_bytes(server.pid) + 128 * MIB
-        for _ in range(size.count(20, 2)):
+        for _ in range(size.count(20, 4)):
             with RawPeer(server.endpoint, RCVHWM=1, RCVBUF=4096) as raw:
                 for _ in range(10):
                     raw.send("blob", [MIB])
@@ -173,8 +175,33 @@ def _never_reads(size: Size, server: ServerProcess) -> Facts:
             wait_until(lambda: observer.counters()["running"] == 1, "its calls are ended")
             assert observer.counters()["queued_messages"] <= 1
             levels.append(memory_bytes(server.pid))
-    assert levels[-1] < levels[0] + 16 * MIB, levels
+    # What one round leaves to the allocator may stay, but no more with each further one.
+    assert levels[-1] < levels[0] + 32 * MIB, levels
     return {"MiB": [level // MIB for level in levels]}
+
+
+def greedy_stream(size: Size) -> Facts:
+    """A peer that grants a thousand million items, and reads them: others get their turns."""
+    return unharmed(size, _greedy_stream)
+
+
+def _greedy_stream(size: Size, server: ServerProcess) -> Facts:
+    items = size.count(1_000_000, 40_000)
+    slowest = 0.0
+    with (
+        RawPeer(server.endpoint, RCVHWM=0) as raw,
+        zerorpc.Client(server.endpoint) as observer,
+    ):
+        channel = raw.send("count", [10**9])
+        raw.send("_zpc_more", [10**9], response_to=channel)
+        for number in range(items):
+            raw.receive_frames()
+            if number % 4000 == 0:
+                slowest = max(slowest, outcome_of(lambda: observer.echo(1)).seconds)
+        bound = observer.counters()["queued_messages"]
+        assert memory_bytes(server.pid) < 256 * MIB
+    assert slowest < 1.0, f"another client's call took {slowest:.2f} s"
+    return {"items": items, "other_call_s": slowest, "queued": bound}
 
 
 def crowd(size: Size) -> Facts:
@@ -237,6 +264,7 @@ SCENARIOS = (
     flood,
     request_flood,
     never_reads,
+    greedy_stream,
     crowd,
     routing_id_guesses,
 )
