@@ -60,6 +60,7 @@ def parse(argv: Sequence[str], program: str, version: str) -> Options:
         is_inspect, positionals = True, positionals[:-2]
     positionals = positionals + literal
     bind, connect = tuple(found.bind), tuple(found.connect)
+    # Stock's rule: with an endpoint given by option, the first word is the method.
     if positionals and not bind and not connect:
         bind, connect = _role_of_address(positionals.pop(0), is_server=found.server)
     options = Options(
@@ -83,6 +84,7 @@ def parse(argv: Sequence[str], program: str, version: str) -> Options:
         completion=found.completion,
         complete=found.complete,
     )
+    # Neither needs an address.
     if options.completion is None and options.complete is None:
         _check(options)
     return options
@@ -105,12 +107,14 @@ def _role_of_address(address: str, *, is_server: bool) -> tuple[tuple[str, ...],
     """
     transport, _, rest = address.partition("://")
     host, _, port = rest.rpartition(":")
+    # `0` and `0.0.0.0` can be connected to, and the talk does: they are no wildcard here.
     if is_server and transport == "tcp" and "*" in (host, port):
         return (address,), ()
     return (), (address,)
 
 
 def _check(options: Options) -> None:
+    # Each message names what is missing, in the words of `--help`.
     if not options.bind and not options.connect:
         raise Mistake("no address given, such as tcp://localhost:1234; see --help")
     if options.is_server:
@@ -124,6 +128,7 @@ def _check(options: Options) -> None:
 def _check_server(options: Options) -> None:
     if options.target is None:
         raise Mistake("--server needs the MODULE or OBJECT to expose, such as urllib.parse")
+    # Ignored, a mistyped option would go unnoticed.
     if options.parameters:
         raise Mistake(
             f"--server exposes one MODULE or OBJECT; {quoted(options.parameters[0])} is too much"

@@ -15,6 +15,7 @@ from zerorpc.errors import RemoteError, ZerorpcError
 from .outcome import Exit
 from .output import Paper, write_value
 
+# Below the median a service is as fast as it can be; what users complain of is the tail.
 _PERCENTILES = (50, 90, 99)
 
 
@@ -22,6 +23,7 @@ class Measurement:
     """What was seen: a latency in seconds per call that succeeded, failures by their name."""
 
     def __init__(self) -> None:
+        # Every one is kept, at 32 bytes: a histogram would round, and minutes at full speed fit.
         self.latencies: list[float] = []
         self.failures: Counter[str] = Counter()
         self.items = 0
@@ -45,6 +47,7 @@ def measure(
     """
     measurement = Measurement()
     started = time.perf_counter()
+    # One supply for all workers: the slow ones do not hold back the total.
     turns = iter(range(repeat)) if repeat is not None else _until(started + (seconds or 0.0))
     workers = min(concurrency or repeat or 1, repeat or math.inf)
     greenlets = [gevent.spawn(_work, call, turns, measurement) for _ in range(int(workers))]
@@ -70,6 +73,7 @@ def report(measurement: Measurement, paper: Paper, *, is_json: bool) -> None:
 def summarize(measurement: Measurement) -> dict[str, int | float]:
     """The figures, in the order in which they are printed."""
     ordered = sorted(measurement.latencies)
+    # Nothing measured is a rate of 0.
     seconds = measurement.seconds or math.inf
     summary: dict[str, int | float] = {
         "calls": len(ordered),
@@ -90,6 +94,7 @@ def summarize(measurement: Measurement) -> dict[str, int | float]:
 
 def percentile(ordered: Sequence[float], percent: int) -> float:
     """The least value that `percent` of the values do not exceed (nearest rank)."""
+    # No interpolation: between two values may lie a gap in which no call ever was.
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
@@ -106,6 +111,7 @@ def _work(call: Callable[[], Any], turns: Iterator[int], measurement: Measuremen
         started = clock()
         try:
             measurement.items += consume(call())
+        # Failures are counted and not timed: a refusal in a microsecond is no good latency.
         except RemoteError as error:
             measurement.has_remote_error = True
             measurement.failures[error.name] += 1
@@ -116,6 +122,7 @@ def _work(call: Callable[[], Any], turns: Iterator[int], measurement: Measuremen
 
 
 def _shown(value: int | float) -> str:
-    return (
-        str(value) if isinstance(value, int) else f"{value:.4g}" if value < 1000 else f"{value:.0f}"
-    )
+    if isinstance(value, int):
+        return str(value)
+    # Four digits tell more than any two measurements agree in.
+    return f"{value:.4g}" if value < 1000 else f"{value:.0f}"

@@ -38,6 +38,7 @@ def explained(call: Call, method: str) -> Iterator[None]:
     """
     try:
         yield
+    # A name with an underscore may be served and yet not be listed: there the message decides.
     except RemoteError as error:
         is_suspect = error.name == "NameError" and (method[:1] != "_" or error.msg == method)
         if is_suspect:
@@ -51,6 +52,7 @@ def explained(call: Call, method: str) -> Iterator[None]:
 def _check_listed(call: Call, method: str) -> None:
     """Raise the mistake of an unknown method; silent if it is listed or nobody answers."""
     try:
+        # The original error is worth more than one about the question.
         known = ask_names(lambda *words: call(*words, timeout=_ASK_TIMEOUT))
     except ZerorpcError:
         return

@@ -41,6 +41,7 @@ def candidates(text: str, ask_methods: AskMethods) -> list[tuple[str, str]]:
     line = read_line(text)
     if line is None:
         return []
+    # Shells filter too, each by rules of its own: this makes them agree.
     found = [pair for pair in _known(line, ask_methods) if pair[0].startswith(line.current)]
     return sorted(found) if not line.current.startswith("-") else found
 
@@ -53,6 +54,7 @@ def read_line(text: str) -> Line | None:
         return None
     line = Line()
     takes_value = value_options()
+    # After a blank a new word begins, of which nothing is typed yet.
     if text[-1:].strip() and len(words) > 1:
         line.current = words.pop()
     # The first word is the program.
@@ -63,6 +65,7 @@ def read_line(text: str) -> Line | None:
 
 def _read_word(line: Line, word: str, takes_value: frozenset[str]) -> None:
     option, has_value, value = word.partition("=")
+    # The order is argparse's: a value is a value even where it looks like an option.
     if line.awaiting is not None:
         _read_value(line, line.awaiting, word)
         line.awaiting = None
@@ -80,6 +83,7 @@ def _read_word(line: Line, word: str, takes_value: frozenset[str]) -> None:
 
 
 def _read_value(line: Line, option: str, value: str) -> None:
+    # Either makes the first word the method; only the latter can be asked for methods.
     if option in ("--bind", "--connect"):
         line.is_attached = True
     if option == "--connect":
@@ -94,6 +98,7 @@ def _known(line: Line, ask_methods: AskMethods) -> Iterable[tuple[str, str]]:
     endpoints, rest = line.endpoints, line.positionals
     if not line.is_attached:
         endpoints, rest = rest[:1], rest[1:]
+    # Past the method: parameters, of which nothing is known.
     if rest or not (endpoints or line.is_attached):
         return []
     if line.is_server:
@@ -107,6 +112,7 @@ def _modules(typed: str) -> Iterator[str]:
     *packages, _ = typed.split(".")
     places: Sequence[str] | None = None
     for name in packages:
+        # Not `importlib.util.find_spec`: that one imports the packages on the way.
         spec = PathFinder.find_spec(name, places)
         if spec is None or spec.submodule_search_locations is None:
             return

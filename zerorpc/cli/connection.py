@@ -28,6 +28,7 @@ def attach(end: Attachable, options: Options, status: Paper | None) -> None:
     A refused endpoint is a Mistake.
     """
     for endpoint in options.bind:
+        # Said after the fact: a mistake stays the only line on stderr.
         bound = _attempt(end.bind, endpoint)
         if status is not None:
             status.line(f"binding to {quoted(endpoint)}")
@@ -48,6 +49,7 @@ def _attempt(attach_one: Callable[[str], list[str]], endpoint: str) -> list[str]
 
 
 def _hint(endpoint: str) -> str:
+    # With a transport given, the library's own message says all.
     if "://" in endpoint or ":" not in endpoint:
         return ""
     return f"; did you mean {quoted(f'tcp://{endpoint}')}?"

@@ -27,6 +27,7 @@ def ask_service(call: Call) -> ServiceDescription:
     """
     description = _inspect(call)
     if description is None:
+        # Two short questions a method, one after the other: seldom needed, and no burst.
         methods = {name: _ask_old(call, name) for name in _ask_names(call)}
         description = ServiceDescription(_ask_name(call), methods)
     return description
@@ -34,6 +35,7 @@ def ask_service(call: Call) -> ServiceDescription:
 
 def ask_method(call: Call, method: str) -> MethodDescription:
     """Describe one method; Mistake if the remote does not list it."""
+    # One question for all methods, since only it tells whether there is such a method.
     description = _inspect(call)
     known = list(description.methods) if description is not None else _ask_names(call)
     if method not in known:
@@ -55,6 +57,7 @@ def unknown_method(method: str, known: list[str]) -> Mistake:
 def _inspect(call: Call) -> ServiceDescription | None:
     try:
         return normalize_inspect(call("_zerorpc_inspect"))
+    # Whatever is wrong with its answer, the older questions may still be understood.
     except (RemoteError, ValueError):
         return None
 

@@ -21,9 +21,11 @@ def write_service(
     """Write the name of the service, then a line a method: the doc begins, or the signature."""
     methods = service.methods.values()
     if is_json:
+        # For programs signature and whole doc in any case: they need not be read by eye.
         described = {method.name: _as_map(method) for method in methods}
         write_value({"name": service.name, "methods": described}, paper, is_json=True)
         return
+    # Stock's form of the first line.
     paper.line(paper.bold(f"[{printable(service.name)}]"))
     if is_detailed:
         paper.text("".join(f"{_signature(method)}\n" for method in methods))
@@ -45,6 +47,7 @@ def write_method(method: MethodDescription, paper: Paper, *, is_json: bool) -> N
         return
     paper.line(paper.bold(_signature(method)))
     paper.line()
+    # Stock's sentence for the other case.
     if method.doc:
         paper.line(printable(method.doc, keep="\n\t"))
     else:
@@ -53,6 +56,7 @@ def write_method(method: MethodDescription, paper: Paper, *, is_json: bool) -> N
 
 def _signature(method: MethodDescription) -> str:
     text = printable(render_method(method))
+    # Not part of the signature, but a caller must know that an iterator comes back.
     return f"{text} [stream]" if method.is_stream else text
 
 

@@ -30,7 +30,6 @@ class Exit(IntEnum):
     # Shells say 128 + the number of the signal.
     INTERRUPTED = 130
     BROKEN_PIPE = 141
-    TERMINATED = 143
 
 
 class Mistake(Exception):
@@ -49,11 +48,13 @@ def ending(error: Exception) -> tuple[Exit, str]:
         return Exit.UNREACHABLE, printable(str(error))
     if isinstance(error, RemoteError):
         return Exit.REMOTE_ERROR, _remote_traceback(error)
+    # A broken protocol is nobody's mistake here, and a retry would not help.
     return Exit.REMOTE_ERROR, f"{type(error).__name__}: {error}"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean "quote"?` with the names closest to `word`, or nothing."""
+    # Case is the likeliest slip of all.
     by_lower = {name.lower(): name for name in known}
     close = difflib.get_close_matches(word.lower(), by_lower, _SUGGESTIONS_MAX, _SIMILARITY_MIN)
     if not close:
@@ -84,5 +85,6 @@ def _remote_traceback(error: RemoteError) -> str:
     """What the remote said, ending in a line with the exception's name and message."""
     last = f"{error.name}: {error.msg}" if error.msg else str(error.name)
     told = (error.traceback or "").rstrip()
+    # Python's traceback ends in it, node's stack need not, and some servers send none.
     text = told if last.rstrip() in told else f"{told}\n{last}".lstrip("\n")
     return printable(text, keep="\n\t")

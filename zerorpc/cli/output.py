@@ -13,6 +13,7 @@ import pprint
 from collections.abc import Iterable, Mapping
 from typing import IO, Any
 
+# Bold and bold red: readable on dark and on light ground.
 _BOLD = "\033[1m"
 _RED = "\033[1;31m"
 _PLAIN = "\033[0m"
@@ -32,6 +33,7 @@ class Paper:
     ) -> None:
         self._stream = stream
         self.is_terminal = stream.isatty()
+        # An empty value counts as unset, says no-color.org.
         has_colour = not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
         self._is_coloured = self.is_terminal and has_colour
         self._width = width or _columns(stream)
@@ -56,6 +58,7 @@ class Paper:
 
     def table(self, rows: Iterable[tuple[str, str]]) -> None:
         """Write rows of two cells: aligned and cut to the width of a terminal, else one space."""
+        # For `grep`, `cut` and `awk`, and as on the talk's slides; names hold no spaces.
         if not self.is_terminal:
             self.text("".join(f"{name} {rest}\n" for name, rest in rows))
             return
@@ -68,6 +71,7 @@ class Paper:
 
 def write_value(value: Any, paper: Paper, *, is_json: bool) -> None:
     """Write the answer to a call."""
+    # `pprint` as in stock, whose scripts may read it back with `ast.literal_eval`.
     paper.line(_as_json(value) if is_json else pprint.pformat(value))
 
 
@@ -82,12 +86,14 @@ def write_stream(items: Iterable[Any], paper: Paper, *, is_json: bool) -> None:
         return
     separator = "["
     for item in items:
+        # The comma goes before an item: whether another follows is not known yet.
         paper.text(separator + _as_json(item))
         separator = ","
     paper.line("[]" if separator == "[" else "]")
 
 
 def _as_json(value: Any) -> str:
+    # Pure ASCII, so that no encoding on the way can spoil it.
     return json.dumps(_for_json(value))
 
 
@@ -100,6 +106,7 @@ def _for_json(value: Any) -> Any:
         return _for_json(value._asdict())
     if isinstance(value, (list, tuple)):
         return [_for_json(item) for item in value]
+    # Python 2 servers send their text as bytes, which a reader of JSON need not know.
     if isinstance(value, (bytes, bytearray)):
         return _text(bytes(value))
     if value is None or isinstance(value, (str, int, float)):

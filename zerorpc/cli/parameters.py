@@ -21,12 +21,14 @@ _EXCERPT_MAX = 40
 
 def values(words: Sequence[str], stdin: IO[str], *, is_json: bool) -> list[Any]:
     """The values to send; Mistake says which word cannot be one and why."""
+    # The second reader would find it at its end, and complain of empty text.
     if is_json and list(words).count("-") > 1:
         raise Mistake("stdin (-) can be read for one parameter only")
     found = []
     for position, word in enumerate(words, 1):
         what = f"parameter {position}"
         value = _from_json(word, what, stdin) if is_json else word
+        # Here, where the position is known; the codec could only name the value.
         _check(value, what)
         found.append(value)
     return found
@@ -35,6 +37,7 @@ def values(words: Sequence[str], stdin: IO[str], *, is_json: bool) -> list[Any]:
 def _from_json(word: str, what: str, stdin: IO[str]) -> Any:
     text = word
     try:
+        # The message names the source, in which a column number makes sense.
         if word == "-":
             what += " (stdin)"
             text = stdin.read()

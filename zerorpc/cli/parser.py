@@ -11,13 +11,16 @@ from typing import NoReturn
 
 from .outcome import Mistake, quoted
 
+# Seconds; stock's defaults, so that its users find what they know.
 TIMEOUT = 30.0
 HEARTBEAT = 5.0
+# Within the time that systemd and Kubernetes wait before they kill.
 GRACE = 10.0
 SHELLS = ("bash", "zsh", "fish")
 
 # Eighty columns fit everywhere; the examples below are made for them.
 _HELP_WIDTH = 80
+# A limit of 0 seconds is of no use to anybody, but people write it for "no limit".
 _OFF = ("0", "none", "off")
 _EXAMPLES = """\
 examples:
@@ -56,6 +59,8 @@ def make_parser(program: str, version: str) -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=_Formatter,
     )
+    # One list: with stock's three positionals argparse takes what stands before the first option
+    # and refuses the rest, as in `ADDRESS --timeout 3 METHOD`.
     parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
     parser.add_argument("--version", action="version", version=version)
     _add_connection_options(parser)
@@ -71,6 +76,7 @@ def make_parser(program: str, version: str) -> argparse.ArgumentParser:
 
 
 def _add_connection_options(parser: argparse.ArgumentParser) -> None:
+    # Stock's names for stock's options, here and below; its whole seconds may be fractions.
     group = parser.add_argument_group("connection (either side may listen, or connect, or both)")
     group.add_argument(
         "--bind",
@@ -105,6 +111,7 @@ def _add_server_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="expose MODULE[.OBJECT]; a class or function is called first, without arguments",
     )
+    # Says nothing that its absence would not; scripts for stock spell it out.
     role.add_argument("--client", action="store_true", help="call a remote service (the default)")
     group.add_argument(
         "--pool-size",
@@ -143,12 +150,14 @@ def _add_call_options(parser: argparse.ArgumentParser) -> None:
         help="each PARAMETER is JSON; @FILE reads it from a file, - from stdin",
     )
     group.add_argument(
+        # One dash and two letters: stock's spelling, which argparse takes for a word of its own.
         "-pj",
         "--print-json",
         action="store_true",
         help="print JSON; a stream becomes one array, written item by item",
     )
     group.add_argument(
+        # Waiting for the first beat suits servers without heartbeats, of which stock had some.
         "--active-hb",
         action="store_true",
         help="send heartbeats from the start instead of from the first one that arrives",
@@ -159,7 +168,12 @@ def _add_measuring_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("measuring (prints rate and latencies instead of results)")
     amount = group.add_mutually_exclusive_group()
     amount.add_argument(
-        "--async", dest="repeat", metavar="N", type=_count, help="call N times, all at once"
+        # `async` is a keyword, so the value needs another name.
+        "--async",
+        dest="repeat",
+        metavar="N",
+        type=_count,
+        help="call N times, all at once",
     )
     amount.add_argument(
         "--bench", metavar="SECONDS", type=_seconds, help="call again and again for that long"
@@ -174,6 +188,7 @@ def _add_measuring_options(parser: argparse.ArgumentParser) -> None:
 
 def option_names() -> list[str]:
     """Every option that `--help` shows, long forms first: what completion offers."""
+    # argparse has no public list of its options.
     actions = make_parser("", "")._actions
     shown = [action for action in actions if action.help != argparse.SUPPRESS]
     names = [name for action in shown for name in action.option_strings]
@@ -185,6 +200,7 @@ def value_options() -> frozenset[str]:
     return frozenset(
         name
         for action in make_parser("", "")._actions
+        # No count given means one value; flags have 0, and `words` takes any number.
         if action.nargs is None
         for name in action.option_strings
     )
@@ -202,6 +218,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         if message.startswith("unrecognized"):
+            # The commonest cause: a parameter of the method, such as `--verbose`.
             message += " (parameters that look like options go after --)"
         raise Mistake(f"{message}; see --help")
 
@@ -221,6 +238,7 @@ def _seconds_or_off(text: str) -> float | None:
 
 
 def _count(text: str) -> int:
+    # `int` would take " 1_0 " and digits of other scripts, too.
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{quoted(text)} is not a whole number above 0")
     return int(text)

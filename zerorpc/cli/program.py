@@ -51,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
             wake_up.close()
     except BrokenPipeError:
+        # Or the interpreter's own flush at the end would complain about the same pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.BROKEN_PIPE
     except KeyboardInterrupt:
@@ -58,14 +59,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (Mistake, Unreachable, ZerorpcError) as error:
         _log.debug("where it came from", exc_info=True)
         status, text = ending(error)
+        # A traceback speaks for itself, and scripts may want to parse it.
         is_remote = status is Exit.REMOTE_ERROR
         errors.line(text if is_remote else f"{errors.red(f'{program}:')} {text}")
         return status
 
 
 def _run(words: Sequence[str], program: str, out: Paper, errors: Paper) -> int:
+    # First of all, so that a mistake is told before anything is opened.
     options = parse(words, program, _versions(program))
     logging.basicConfig(
+        # Warnings too go to stderr only: stdout belongs to the result.
         level=logging.DEBUG if options.is_debug else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
@@ -84,6 +88,7 @@ def _run(words: Sequence[str], program: str, out: Paper, errors: Paper) -> int:
 def _ask_methods(endpoints: Sequence[str]) -> Iterable[tuple[str, str]]:
     """Name and first line of doc of each method; nothing if nobody answers, nobody reads errors."""
     try:
+        # No heartbeat: it is over before the first would be due.
         with Client(timeout=_COMPLETION_TIMEOUT, heartbeat=None) as client:
             for endpoint in endpoints:
                 client.connect(endpoint)
@@ -101,6 +106,7 @@ def _paper(stream: TextIO) -> Paper:
 
 def _program_name(path: str) -> str:
     name = os.path.basename(path)
+    # So that the examples of `--help` can be copied.
     return "python -m zerorpc" if name == "__main__.py" else name
 
 

@@ -25,9 +25,7 @@ def serve(options: Options, status: Paper) -> Exit:
     this becomes the process's main program: it takes over its signals.
     """
     path = options.target or ""
-    target = load(path)
-    check_exposes(target, path)
-    server = Server(target, pool_size=options.pool_size, heartbeat=options.heartbeat)
+    server = _make_server(load(path), path, options)
     try:
         attach(server, options, status)
         _stop_on_signals(server, options.grace)
@@ -36,6 +34,14 @@ def serve(options: Options, status: Paper) -> Exit:
     finally:
         server.close()
     return Exit.OK
+
+
+def _make_server(target: object, path: str, options: Options) -> Server:
+    # A subclass of Server is served as it is: wrapped it would expose its own `close` and `stop`.
+    if isinstance(target, Server):
+        return target
+    check_exposes(target, path)
+    return Server(target, pool_size=options.pool_size, heartbeat=options.heartbeat)
 
 
 def _stop_on_signals(server: Server, grace: float) -> None:

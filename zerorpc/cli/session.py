@@ -23,12 +23,14 @@ def run(options: Options, out: Paper, errors: Paper) -> int:
     with Client(
         timeout=options.timeout,
         heartbeat=options.heartbeat,
+        # As stock does: a server that never beats is not taken for dead.
         passive_heartbeat=not options.is_active_heartbeat,
     ) as client:
         attach(client, options, errors if options.is_debug else None)
         try:
             return _converse(client, options, values, out, errors)
         except TimeoutExpired as error:
+            # The reader wants to know whether nobody is there or somebody is slow.
             if client.is_connected:
                 raise
             places = " or ".join(quoted(place) for place in (*options.connect, *options.bind))
@@ -59,6 +61,7 @@ def _measure(call: Callable[[], Any], options: Options, out: Paper, errors: Pape
         call, repeat=options.repeat, seconds=options.bench, concurrency=options.concurrency
     )
     bench.report(measurement, out, is_json=options.is_json_out)
+    # After the figures, and on stderr: they are no result.
     for name, number in measurement.failures.most_common():
-        errors.line(f"{number} calls failed: {name}")
+        errors.line(f"failed with {name}: {number}")
     return measurement.status

@@ -21,6 +21,7 @@ def load(path: str) -> object:
 
     The working directory comes first on the import path, as for `python file.py`.
     """
+    # An installed script has its own folder there instead.
     folder = os.getcwd()
     if folder not in sys.path:
         sys.path.insert(0, folder)
@@ -30,6 +31,7 @@ def load(path: str) -> object:
 
 def check_exposes(target: object, path: str) -> None:
     """Mistake if a server of `target` would have no method, with the names that might be meant."""
+    # What the server itself will do, so there is one rule of what counts.
     if methods.expose(target):
         return
     submodules = _public_submodules(target)
@@ -40,6 +42,7 @@ def check_exposes(target: object, path: str) -> None:
 def _find(path: str) -> Any:
     if not all(part.isidentifier() for part in path.split(".")):
         raise Mistake(f"{quoted(path)} is not the name of a module or object{_name_hint(path)}")
+    # Stock imports all but the last part, and cannot reach `module.Class.attribute`.
     module, attributes = _import_longest(path)
     return functools.reduce(_attribute, attributes, module)
 
@@ -90,6 +93,7 @@ def _is_missing(error: Exception, name: str) -> bool:
 
 
 def _module_hint(name: str) -> str:
+    # The standard library's names are known even where a distribution leaves some out.
     known = {*sys.stdlib_module_names, *(module.name for module in pkgutil.iter_modules())}
     return did_you_mean(name, sorted(name for name in known if not name.startswith("_")))
 
@@ -103,8 +107,10 @@ def _made(factory: Any, path: str) -> object:
 
 def _told(error: Exception) -> str:
     """`error` in a line, with the place it comes from: the reader's own code most likely."""
+    # Messages of several lines become one, as every mistake is told.
     text = " ".join(f"{type(error).__name__}: {error}".split())
     frames = traceback.extract_tb(error.__traceback__)
+    # The import system's own frames stand between ours and the reader's.
     own = [frame for frame in frames if not frame.filename.startswith("<frozen")]
     if isinstance(error, SyntaxError) or len(own) < 2:
         return text
@@ -115,6 +121,7 @@ def _public_submodules(target: object) -> list[str]:
     """The modules of a package by full name; nothing for what is no package."""
     if not isinstance(target, ModuleType):
         return []
+    # Found by their files: importing them all could do anything.
     found = pkgutil.iter_modules(getattr(target, "__path__", []))
     names = sorted(module.name for module in found if not module.name.startswith("_"))
     return [f"{target.__name__}.{name}" for name in names]

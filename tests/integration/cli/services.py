@@ -11,6 +11,14 @@ import gevent
 import zerorpc
 
 
+class Own(zerorpc.Server):
+    """A server by inheritance."""
+
+    def hello(self) -> str:
+        """Greet."""
+        return "hello"
+
+
 class Service:
     """Methods that answer, stream, fail, wait and refuse to let go."""
 

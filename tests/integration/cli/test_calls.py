@@ -81,6 +81,11 @@ def test_a_server_on_several_endpoints(tmp_path: Path) -> None:
         assert f'binding to "ipc://{tmp_path}/socket"' in server.errors
 
 
+def test_a_subclass_of_server_exposes_what_it_adds() -> None:
+    with serving("services.Own") as server:
+        assert run(server.endpoint).stdout == "[Own]\nhello Greet.\n"
+
+
 def test_no_heartbeat_and_no_timeout(service: str) -> None:
     words = ("--heartbeat", "none", "--timeout", "0", "-j", service, "add", "1", "2")
     assert run(*words).stdout == "3\n"
