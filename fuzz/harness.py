@@ -14,7 +14,8 @@ import msgpack
 
 from zerorpc.channel import OPEN, Limits
 from zerorpc.errors import RemoteProtocolError, ZerorpcError
-from zerorpc.multiplexer import Multiplexer, Step
+from zerorpc.multiplexer import Multiplexer
+from zerorpc.step import Step
 from zerorpc.wire import STREAM, Codec, Event, may_have_more_containers, peek_header
 
 LIMITS = Limits(

@@ -40,6 +40,7 @@ from zerorpc.errors import ClosedError, LocalProtocolError, LostRemote, TimeoutE
 from zerorpc.wire import (
     CLOSE,
     CONTROL_PREFIX,
+    ERR,
     FINAL,
     HEARTBEAT,
     MORE,
@@ -50,6 +51,10 @@ from zerorpc.wire import (
 )
 
 LOST_AFTER = 2.5  # heartbeat intervals of silence
+
+# zerorpc-node's ROUTER silently drops what exceeds its high-water mark of 1000, of which libzmq
+# gives back half at a time; its own clients never ask for more than this.
+_NODE_WINDOW = 100
 
 
 class State(Enum):
@@ -192,9 +197,11 @@ class Channel:
         name = event.name
         if name.startswith(CONTROL_PREFIX):
             return self._receive_control(name, event.args)
-        if self.promised < 1:
+        if self.promised > 0:
+            self.promised -= 1
+        elif name != ERR or not self.is_opener:
+            # An ERR is taken in any case: it may be a last word without credit, and ends it all.
             return self._overrun(name)
-        self.promised -= 1
         if self.unread is None:
             self.unread = deque()
         if name in FINAL:
@@ -254,21 +261,24 @@ class Channel:
         Raises the channel's error when it is over, `LocalProtocolError` when there is no credit.
         """
         if self.state is not OPEN:
-            raise self.error or LocalProtocolError(f"{name} after the end of the conversation")
+            if self.error is not None:
+                raise self.error.fresh()
+            raise LocalProtocolError(f"{name} after the end of the conversation")
         if self.credit < 1:
             raise LocalProtocolError(f"{name} sent without credit")
         self.credit -= 1
         if name in FINAL:
             self.state = DONE
 
-    def grant(self) -> int:
+    def grant(self, share: int = 1 << 30) -> int:
         """Return how many more events to promise the peer now, 0 for none, and note the promise.
 
-        Nothing can be due before `until_grant` has fallen to 0, which callers may look at first.
+        `share` is what this channel may promise of what its socket has room for. Nothing can be
+        due before `until_grant` has fallen to 0, which callers may look at first.
         """
         if self.state is not OPEN:
             return 0
-        window = self.slots or self._window_by_bytes()
+        window = self.slots or min(share, self._window_by_bytes())
         held = self.promised + (len(self.unread) if self.unread else 0)
         half, more = window >> 1 or 1, 0
         if held < half or held <= self.forgotten:
@@ -281,9 +291,8 @@ class Channel:
         return more
 
     def _window_by_bytes(self) -> int:
-        if not self.item_bytes:
-            return self.limits.window
-        return max(1, min(self.limits.window, self.limits.window_bytes // self.item_bytes))
+        most = min(self.limits.window, _NODE_WINDOW) if self.is_setting else self.limits.window
+        return max(1, min(most, self.limits.window_bytes // (self.item_bytes or 1)))
 
     # -- what the owner asks -----------------------------------------------------------------
 
@@ -298,7 +307,7 @@ class Channel:
             self.until_grant -= 1
             return event
         if self.error is not None:
-            raise self.error
+            raise self.error.fresh()
         return None
 
     def await_item(self, now: float) -> None:

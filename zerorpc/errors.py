@@ -7,13 +7,27 @@ keep working; the common base `ZerorpcError` and the rest are additions.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from zmq.error import ZMQError
+
+Self = TypeVar("Self", bound="ZerorpcError")
 
 
 class ZerorpcError(Exception):
     """Base of everything that this library raises on purpose."""
+
+    def fresh(self: Self) -> Self:
+        """Return the same error without the traceback that raising it has left.
+
+        Whoever keeps an error that was raised keeps the frames of that traceback too, with every
+        argument and payload in them.
+        """
+        copy = type(self).__new__(type(self), *self.args)
+        copy.args = self.args  # which an OSError like TimeoutExpired takes in __init__ only
+        copy.args = self.args  # an OSError takes them in `__init__` only
+        copy.__dict__.update(self.__dict__)
+        return copy
 
 
 class ProtocolError(ZerorpcError):

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from zerorpc.admission import Admission
 from zerorpc.channel import DROPPED, FAILED, OPEN, QUIET, WAKE, Channel, Limits
 from zerorpc.errors import LostRemote, RemoteProtocolError, ZerorpcError
+from zerorpc.step import Request, Step
 from zerorpc.wire import (
     CLOSE,
     CONTROL_PREFIX,
@@ -37,31 +37,13 @@ from zerorpc.wire import (
     time_left,
 )
 
+# What the open channels of a socket promise together, and what each may in any case. A stock server
+# with hundreds of credits on dozens of streams does not get round to its heartbeats.
+_SHARED_WINDOW = 20_000
+_LEAST_SHARE = 100
 # A scan looks at every open channel, at about 0.1 us each. The next one waits at least this long
 # per channel, so that scanning takes no more than about one hundredth of the time.
 _SCAN_GAP = 10e-6
-
-
-@dataclass(slots=True)
-class Request:
-    """An opening event on its new channel; not to be started after the instant `start_by`."""
-
-    channel: Channel
-    event: Event
-    start_by: float | None
-
-
-@dataclass(slots=True)
-class Step:
-    """What one call of the multiplexer asks of its driver.
-
-    `send` holds the messages to put on the wire, `opened` the calls to serve, `woken` the channels
-    whose owners have something to look at.
-    """
-
-    send: list[Frames] = field(default_factory=list)
-    opened: list[Request] = field(default_factory=list)
-    woken: list[Channel] = field(default_factory=list)
 
 
 class Multiplexer:
@@ -108,7 +90,7 @@ class Multiplexer:
             blob, event = frames[-1], None
             try:
                 event = decode(blob)
-                if "response_to" in event.header:
+                if event.header.get("response_to") is not None:
                     self._route(envelope, event, len(blob), now, step)
                 elif self.is_server:
                     self._accept(envelope, event, now, step)
@@ -132,8 +114,9 @@ class Multiplexer:
             channel = self.channels.get((*envelope, header["response_to"]))
         except TypeError:
             raise RemoteProtocolError("bad_id", "response_to is not hashable") from None
-        if channel is None:
+        if channel is None or type(channel.id) is not type(header["response_to"]):
             # Normal at the end of every stream: the last grants and beats cross the final event.
+            # (The type counts too, since True and 1.0 are equal to 1.)
             raise RemoteProtocolError("late", event.name)
         if header.get("v") != VERSION:
             channel.hear_version(message_version(header))
@@ -288,7 +271,7 @@ class Multiplexer:
 
     def grant(self, channel: Channel) -> Frames | None:
         """Return the message that promises the peer room for more, when it is time for one."""
-        more = channel.grant()
+        more = channel.grant(max(_LEAST_SHARE, _SHARED_WINDOW // len(self.channels)))
         if not more:
             return None
         return self._control(channel, HEARTBEAT if channel.version < VERSION else MORE, [more])
@@ -394,7 +377,7 @@ class Multiplexer:
         for frames in messages:
             header = peek_header(frames[-1])
             channel_id = header.get("message_id")
-            if "response_to" not in header and is_id(channel_id) and header.get("v", 1) != 1:
+            if header.get("response_to") is None and is_id(channel_id) and header.get("v", 1) != 1:
                 channel = self._serving_channel(self._envelope(frames), channel_id, "", now)
                 channels.append(channel)
         return channels

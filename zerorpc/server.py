@@ -15,9 +15,10 @@ from zerorpc.channel import OPEN, Channel, Limits
 from zerorpc.context import Context, call_deadline
 from zerorpc.errors import ClosedError, ZerorpcError
 from zerorpc.methods import builtins, expose, service_name, shadowed_names
-from zerorpc.multiplexer import Multiplexer, Request, statistics
+from zerorpc.multiplexer import Multiplexer, statistics
 from zerorpc.patterns import BY_NAME, describe_exception
 from zerorpc.sockets import SocketBase
+from zerorpc.step import Request
 from zerorpc.transport import Driver, Worker, Workers
 from zerorpc.transport.driver import refuse
 from zerorpc.transport.process import close_when_dropped
@@ -247,7 +248,7 @@ class _Call:
         """End the handler when the channel has failed while the handler was busy elsewhere."""
         error = self._request.channel.error
         if error is not None and self._server._workers is not None:
-            self._server._workers.cancel(self._worker, error)
+            self._server._workers.cancel(self._worker, error.fresh())
 
     def _run_hooked(self) -> None:
         context, event = self._server._context, self._request.event

@@ -9,7 +9,8 @@ from typing import Any
 import msgpack
 
 from zerorpc.channel import Channel, Limits
-from zerorpc.multiplexer import Multiplexer, Request, Step
+from zerorpc.multiplexer import Multiplexer
+from zerorpc.step import Request, Step
 from zerorpc.wire import Blob, Codec, Event, Frames
 
 NODE_ID = "b9d4a8a0-9f1c-4d3e-8f00-000000000001"

@@ -17,7 +17,8 @@ import zmq
 
 from zerorpc.channel import OPEN, Channel
 from zerorpc.errors import ClosedError, ZerorpcError
-from zerorpc.multiplexer import Multiplexer, Request, Step
+from zerorpc.multiplexer import Multiplexer
+from zerorpc.step import Request, Step
 from zerorpc.transport.deputy import Deputy
 from zerorpc.transport.endpoints import Endpoints
 from zerorpc.transport.monitor import Monitor

@@ -6,14 +6,16 @@ one hangs. So everything that holds a socket is told, and says so to whoever use
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import itertools
 import os
 import weakref
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import gevent
+import zmq
 
 from zerorpc.transport.watchdog import watchdog
 
@@ -25,6 +27,7 @@ class Inherited(Protocol):
         """Become unusable, for `reason`, without touching any socket."""
 
 
+_contexts: weakref.WeakSet[zmq.Context[Any]] = weakref.WeakSet()
 holders: weakref.WeakSet[Inherited] = weakref.WeakSet()
 _forks = itertools.count(1)
 _ancestry = [0]
@@ -33,6 +36,22 @@ _ancestry = [0]
 def fork_count() -> int:
     """Return how many forks lie between this process and the one that imported the library."""
     return _ancestry[-1]
+
+
+def end_with_process(context: zmq.Context[Any]) -> None:
+    """See to it that what `context` was given to send leaves before the process is gone.
+
+    Closed sockets linger in libzmq's I/O thread, which dies with the process unless the context is
+    terminated: that waits for as long as they may linger. Sockets still open then linger no more.
+    """
+    _contexts.add(context)
+
+
+def _end_contexts() -> None:
+    for holder in list(holders):
+        holder.abandon("the process is about to end")
+    for context in list(_contexts):
+        context.destroy(linger=0)
 
 
 def close_when_dropped(owner: object, close: Callable[[], None]) -> None:
@@ -50,6 +69,7 @@ def _after_fork_in_child() -> None:
     for holder in list(holders):
         holder.abandon("it was made by the parent of this process; make a new one after fork()")
     holders.clear()
+    _contexts.clear()  # theirs to end, not ours
     watchdog.reset()
     gevent.reinit()
 
@@ -64,4 +84,5 @@ def _seed_routing_ids() -> None:
 
 
 _seed_routing_ids()
+atexit.register(_end_contexts)
 os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -22,7 +22,7 @@ import zmq
 from gevent import monkey
 from zmq.backend.cython._zmq import Socket as _Backend
 
-from zerorpc.errors import ClosedError
+from zerorpc.errors import ClosedError, EndpointError
 from zerorpc.wire import Blob, Frames
 
 _allocate_lock = monkey.get_original("_thread", "allocate_lock")
@@ -74,7 +74,10 @@ class Pump:
         backlog_bytes: int,
         max_event_bytes: int,
     ) -> None:
-        self.socket: zmq.Socket[bytes] = zmq.Socket(context, socket_type)
+        try:
+            self.socket: zmq.Socket[bytes] = zmq.Socket(context, socket_type)
+        except zmq.ZMQError as error:  # no more descriptors, or too many sockets
+            raise EndpointError(f"cannot open a socket: {error}", error.errno or 0) from error
         self.socket.linger = 0
         self.socket.set_hwm(_HIGH_WATER_MARK)
         # Twice the limit: what is a little too large can be answered with an ERR that says so.
