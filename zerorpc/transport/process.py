@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import gevent
 import zmq
 
-from zerorpc.transport.watchdog import watchdog
+from zerorpc.transport.watchdog import allocate_lock, start_thread, watchdog
 
 
 class Inherited(Protocol):
@@ -26,6 +26,13 @@ class Inherited(Protocol):
     def abandon(self, reason: str) -> None:
         """Become unusable, for `reason`, without touching any socket."""
 
+    def close(self) -> None:
+        """Close the sockets."""
+
+
+# How long (seconds) the end of a process waits for what is still to leave: longer than anything
+# that this library closes may linger.
+_END_S = 2.0
 
 _contexts: weakref.WeakSet[zmq.Context[Any]] = weakref.WeakSet()
 holders: weakref.WeakSet[Inherited] = weakref.WeakSet()
@@ -49,9 +56,18 @@ def end_with_process(context: zmq.Context[Any]) -> None:
 
 def _end_contexts() -> None:
     for holder in list(holders):
-        holder.abandon("the process is about to end")
+        holder.close()
     for context in list(_contexts):
-        context.destroy(linger=0)
+        ended = allocate_lock()
+        ended.acquire()
+        # In a thread, because it waits for sockets that others have left open, if need be for ever.
+        start_thread(_end_context, (context, ended))
+        ended.acquire(timeout=_END_S)
+
+
+def _end_context(context: zmq.Context[Any], ended: Any) -> None:
+    context.destroy(linger=0)
+    ended.release()
 
 
 def close_when_dropped(owner: object, close: Callable[[], None]) -> None:

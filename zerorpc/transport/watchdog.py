@@ -16,8 +16,8 @@ from typing import Protocol
 from gevent import monkey
 
 _sleep = monkey.get_original("time", "sleep")
-_start_thread = monkey.get_original("_thread", "start_new_thread")
-_allocate_lock = monkey.get_original("_thread", "allocate_lock")
+start_thread = monkey.get_original("_thread", "start_new_thread")
+allocate_lock = monkey.get_original("_thread", "allocate_lock")
 
 # How often the thread looks, as a part of the shortest heartbeat interval, and in seconds at most.
 _LOOKS_PER_INTERVAL = 8
@@ -38,7 +38,7 @@ class Watchdog:
 
     def __init__(self) -> None:
         self._watched: weakref.WeakSet[Watched] = weakref.WeakSet()
-        self._lock = _allocate_lock()
+        self._lock = allocate_lock()
         self._is_running = False
 
     def add(self, watched: Watched) -> None:
@@ -47,7 +47,7 @@ class Watchdog:
             self._watched.add(watched)
             if not self._is_running:
                 self._is_running = True
-                _start_thread(self._run, ())
+                start_thread(self._run, ())
 
     def discard(self, watched: Watched) -> None:
         """Look after `watched` no more."""
