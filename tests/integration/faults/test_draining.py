@@ -27,7 +27,7 @@ def server() -> Iterator[ServerProcess]:
 def test_running_calls_end_and_the_process_with_them(server: ServerProcess) -> None:
     with zerorpc.Client(server.endpoint) as client:
         calls = Calls([functools.partial(client.slow, 0.5), lambda: list(client.count(5000))])
-        wait_until(lambda: running(client) >= 1, "a call runs")
+        wait_until(lambda: client.streams()[0] == 1 and running(client) >= 1, "both have begun")
         server.signal(signal.SIGTERM)
         assert kinds(calls.outcomes(PATIENCE)) == {VALUE: 2}
         assert server.wait() == 0, server.errors
