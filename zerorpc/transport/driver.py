@@ -22,6 +22,7 @@ from zerorpc.step import Request, Step
 from zerorpc.transport.deputy import Deputy
 from zerorpc.transport.endpoints import Endpoints
 from zerorpc.transport.monitor import Monitor
+from zerorpc.transport.prober import Prober
 from zerorpc.transport.process import holders
 from zerorpc.transport.pump import Pump
 from zerorpc.transport.router import RouterPump
@@ -38,8 +39,9 @@ _WARN_EVERY_S = 10.0
 # A server that was about to stop may run again, so after this a call may try it; refused, which is
 # a promise that it was not started, it goes elsewhere.
 _ASK_AGAIN_S = 1.0
-# Clients that vanish together are looked for together.
-_PROBE_AFTER_S = 0.01
+# Messages that one generator may send before others get a turn: a peer that grants a million
+# credits would else have the server to itself.
+_BURST = 512
 
 
 def _nobody() -> None:
@@ -80,7 +82,7 @@ class Driver:
         self.hub = gevent.get_hub()
         self._monitor = Monitor(self.pump.socket, self._on_connection)
         self._timer = self.hub.loop.timer(0)
-        self._probe_timer = self.hub.loop.timer(_PROBE_AFTER_S)
+        self._prober = Prober(self._probe, lambda: bool(multiplexer.channels))
         self._armed = float("inf")
         self._warned_at = float("-inf")
         self._warned_count = 0
@@ -141,7 +143,15 @@ class Driver:
         if pump.is_backed_up:
             while channel.state is OPEN and not pump.has_room(channel.envelope[0]):
                 self._await_room(channel)
+        if pump.burst >= _BURST:
+            self._give_turn(channel)
         pump.send(self.multiplexer.send(channel, name, args, event))
+
+    def _give_turn(self, channel: Channel) -> None:
+        """Let the loop and everyone else run before the owner of `channel` goes on."""
+        self.pump.burst = 0
+        self.hub.loop.run_callback(_wake, channel)
+        self.park(channel)
 
     def wait(self, channel: Channel) -> Event:
         """Return the next event of a channel, when it comes.
@@ -235,9 +245,9 @@ class Driver:
 
     def _stop_timers(self) -> None:
         watchdog.discard(self)
-        for timer in (self._timer, self._probe_timer):
-            timer.stop()
-            timer.close()
+        self._prober.close()
+        self._timer.stop()
+        self._timer.close()
 
     def _fail_all(self, error: ZerorpcError) -> None:
         for channel in list(self.multiplexer.channels.values()):
@@ -273,7 +283,7 @@ class Driver:
         if self._is_server:
             # Which client it was libzmq does not say; whom a heartbeat does not reach, it was.
             if not is_up and self.multiplexer.channels:
-                self._probe_timer.start(self._probe)
+                self._prober.start()
         elif not is_up:
             self.pump.read_now()
             self._perform(self.multiplexer.lose(None, f"the connection to {endpoint} broke"))

@@ -41,6 +41,9 @@ _TURN = 256
 _BATCH = 64
 # Sending this many at a time lets the peer work on the first while we make the next.
 _FLUSH_AT = 32
+# What a queued message costs beside its payload: the objects that hold it. Without this, a backlog
+# of ten-byte items would be allowed twenty times its bound.
+MESSAGE_BYTES = 256
 # Messages that another thread may read while the loop is held up.
 _MOST_AHEAD = 1000
 # Below this a copy is cheaper than keeping the frame; above it the payload stays where it is.
@@ -96,6 +99,7 @@ class Pump:
         self.on_batch = on_batch
         self._out: deque[tuple[Frames, Ticket | None]] = deque()
         self._ahead: deque[list[Blob]] = deque()
+        self.burst = 0  # messages queued since the loop's last turn
         self.turns = 0  # of the loop, for another thread to see whether it runs
         self._waiting: list[Callable[[], Any]] = []
         self._is_draining = self._is_scheduled = self._is_reading = False
@@ -123,7 +127,8 @@ class Pump:
     def send(self, frames: Frames, ticket: Ticket | None = None) -> None:
         """Queue a message; it goes out when the current batch ends or the caller waits."""
         self._out.append((frames, ticket))
-        self.queued_bytes += len(frames[-1])
+        self.queued_bytes += len(frames[-1]) + MESSAGE_BYTES
+        self.burst += 1
         if len(self._out) >= _FLUSH_AT:
             self._flush_now()
         elif not self._is_draining:
@@ -145,7 +150,7 @@ class Pump:
     def forget_lapsed(self) -> None:
         """Let go of queued messages that nobody needs any more."""
         self._out = deque(entry for entry in self._out if not _has_lapsed(entry[1]))
-        self.queued_bytes = sum(len(frames[-1]) for frames, _ in self._out)
+        self.queued_bytes = sum(len(frames[-1]) + MESSAGE_BYTES for frames, _ in self._out)
         self._wake_waiting()
 
     def withdraw(self) -> list[tuple[Frames, Ticket]]:
@@ -153,7 +158,7 @@ class Pump:
         self.forget_lapsed()
         taken = [(frames, ticket) for frames, ticket in self._out if ticket is not None]
         self._out = deque(entry for entry in self._out if entry[1] is None)
-        self.queued_bytes = sum(len(frames[-1]) for frames, _ in self._out)
+        self.queued_bytes = sum(len(frames[-1]) + MESSAGE_BYTES for frames, _ in self._out)
         return taken
 
     @property
@@ -247,6 +252,7 @@ class Pump:
         """Send and receive until there is nothing left to do, or others should get a turn."""
         self._is_scheduled = False
         self.turns += 1
+        self.burst = 0
         if self._is_draining or self.unusable is not None:
             return
         self._is_draining = True
@@ -335,7 +341,7 @@ class Pump:
                     transmit(frames)
                     ticket.is_sent = True
                 out.popleft()
-                self.queued_bytes -= len(frames[-1])
+                self.queued_bytes -= len(frames[-1]) + MESSAGE_BYTES
                 has_moved = True
         except zmq.Again:
             pass  # EVENTS will tell when there is room

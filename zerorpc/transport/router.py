@@ -14,7 +14,7 @@ from typing import Any
 import gevent
 import zmq
 
-from zerorpc.transport.pump import NOBLOCK, Pump, payload_of
+from zerorpc.transport.pump import MESSAGE_BYTES, NOBLOCK, Pump, payload_of
 from zerorpc.wire import Blob, Frames
 
 # A peer that was full is tried again after this (seconds), and less often while it takes nothing.
@@ -113,7 +113,8 @@ class RouterPump(Pump):
         if not self._parked:
             self._retry.start(self._retry_parked)
         self._parked.setdefault(identity, deque()).append(frames)
-        self._parked_bytes[identity] = self._parked_bytes.get(identity, 0) + len(frames[-1])
+        parked = self._parked_bytes.get(identity, 0)
+        self._parked_bytes[identity] = parked + len(frames[-1]) + MESSAGE_BYTES
 
     def _retry_parked(self) -> None:
         has_moved = False
@@ -138,7 +139,7 @@ class RouterPump(Pump):
         try:
             while queue:
                 self._transmit(queue[0])
-                self._parked_bytes[identity] -= len(queue.popleft()[-1])
+                self._parked_bytes[identity] -= len(queue.popleft()[-1]) + MESSAGE_BYTES
         except zmq.Again:
             return len(queue) < before
         except zmq.ZMQError:
