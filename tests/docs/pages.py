@@ -148,8 +148,10 @@ def with_free_ports(page: str, free_port: Callable[[], int]) -> str:
 
     def replaced(found: re.Match[str]) -> str:
         port = found["port"]
-        if port not in chosen:
-            chosen[port] = free_port()
+        while port not in chosen:
+            # The system may offer again what it offered a moment ago.
+            if (offered := free_port()) not in chosen.values():
+                chosen[port] = offered
         return f"{found['host']}:{chosen[port]}"
 
     return _PORT.sub(replaced, page)
