@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import gevent
+
 import zerorpc
 from tests.integration.faults.outcome import VALUE, Calls, Outcome, kinds, outcome_of
 from tests.integration.faults.processes import PATIENCE, ServerProcess, wait_until
@@ -107,4 +109,28 @@ def _hammer(endpoint: str, greenlets: int, seconds: float, interval: float = 5.0
     return slowest
 
 
-SCENARIOS = (busy_handlers, silent_stream, wake_ups)
+def fast_reader(size: Size) -> Facts:
+    """Reading a stream as fast as it comes leaves turns to the other greenlets of the process."""
+    items, gap = size.count(1_000_000, 60_000), 0.005
+    late: list[float] = []
+
+    def tick() -> None:
+        while True:
+            began = time.monotonic()
+            gevent.sleep(gap)
+            late.append(time.monotonic() - began - gap)
+
+    with ServerProcess() as server, zerorpc.Client(server.endpoint) as client:
+        ticking = gevent.spawn(tick)
+        began = time.monotonic()
+        assert sum(1 for _ in client.count(items)) == items
+        took = time.monotonic() - began
+        ticking.kill()
+    late.sort()
+    p99 = late[int(len(late) * 0.99)]
+    assert len(late) * 0.05 > took / 2, f"{len(late)} turns of {gap} s in {took:.1f} s"
+    size.within(p99, 0.02, "p99 of how late another greenlet was")
+    return {"items_per_s": items / took, "late_p99_s": p99, "late_worst_s": late[-1]}
+
+
+SCENARIOS = (busy_handlers, silent_stream, wake_ups, fast_reader)
