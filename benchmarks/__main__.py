@@ -56,13 +56,16 @@ def main(argv: Sequence[str]) -> int:
         print(line, file=sys.stderr)
     if absent and is_ci:
         return 1
+    load_before = machine.load()
+    print(load_before, end="\n\n")
     plan = TINY if arguments.tiny else Plan()
     reports = []
     for name in arguments.targets or _RUNS:
         reports.append(_RUNS[name](plan))
         print(reports[-1].render(), end="\n\n", flush=True)
     print(summary(reports).render())
-    _keep(arguments, argv, reports)
+    facts = machine.describe(" ".join(["python -m benchmarks", *argv]), load_before)
+    _keep(arguments, facts, reports)
     failures = [failure for report in reports for failure in report.failures]
     return int(any(is_ci or roster.OURS in failure for failure in failures))
 
@@ -82,8 +85,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     return arguments
 
 
-def _keep(arguments: argparse.Namespace, argv: Sequence[str], reports: list[Report]) -> None:
-    facts = machine.describe(" ".join(["python -m benchmarks", *argv]))
+def _keep(arguments: argparse.Namespace, facts: list[str], reports: list[Report]) -> None:
     if arguments.json:
         content = {"facts": facts, "reports": [dataclasses.asdict(each) for each in reports]}
         arguments.json.write_text(json.dumps(content, indent=1) + "\n")

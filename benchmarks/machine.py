@@ -21,13 +21,27 @@ _ASK = (
 )
 
 
-def describe(command: str) -> list[str]:
-    """Give date, command, cores and versions, one line each."""
+# Runnable processes per core, before we start any, above which peers fight for the cores.
+_BUSY = 0.5
+
+
+def load() -> str:
+    """Tell how busy the machine is: beside other work even ratios say little."""
+    runnable = os.getloadavg()[0]
+    verdict = (
+        "busy: CPU time per call is firmer than rates" if runnable > _BUSY * cores() else "idle"
+    )
+    return f"load before the run: {runnable:.1f} on {cores()} cores, {verdict}"
+
+
+def describe(command: str, load_before: str) -> list[str]:
+    """Give date, command, cores, load and versions, one line each."""
     ours = ", ".join(f"{name} {metadata.version(name)}" for name in _OURS)
     lines = [
         f"date: {time.strftime('%Y-%m-%d')}",
         f"command: `{command}`",
         f"machine: {cores()} cores, {platform.system()} {platform.machine()}",
+        load_before,
         f"Python {platform.python_version()}: {ours}",
     ]
     return lines + [f"{name} peers: {_versions(name)}" for name in _THEIRS]

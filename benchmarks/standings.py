@@ -19,7 +19,7 @@ def standings(title: str, outcome: Outcome, unit: str, has_latency: bool = True)
     labels = sorted(_labels(outcome), key=lambda label: -(outcome.median(label) or 0.0))
     names = {"p50_us": "p50 us", "p99_us": "p99 us"}
     names |= {"client_us": "client CPU us", "server_us": "server CPU us"}
-    columns = ["", unit, "x stock", *(names[key] for key in keys)]
+    columns = ["", unit, "x stock", *(names[key] for key in keys), "CPU x stock"]
     return Table(title, columns, [_row(outcome, label, keys) for label in labels])
 
 
@@ -53,4 +53,14 @@ def _labels(outcome: Outcome) -> list[str]:
 
 def _row(outcome: Outcome, label: str, keys: Iterable[str]) -> list[Cell]:
     times = ratio.ratio(outcome.figures(), label, roster.STOCK)
-    return [label, outcome.median(label), times, *(outcome.median(label, key) for key in keys)]
+    figures = [outcome.median(label, key) for key in keys]
+    return [label, outcome.median(label), times, *figures, _thrift(outcome, label)]
+
+
+def _thrift(outcome: Outcome, label: str) -> float | None:
+    """Tell how many times less CPU time than stock both ends take together, for one unit."""
+    rounds = [
+        {name: sum(result[key] for key in _COSTS) for name, result in each.items()}
+        for each in outcome.rounds
+    ]
+    return ratio.ratio(rounds, roster.STOCK, label)

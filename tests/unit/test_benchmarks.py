@@ -95,7 +95,16 @@ def outcome() -> Outcome:
 def test_standings_put_the_fastest_first() -> None:
     rows = standings("t", outcome(), "calls/s").rows
     assert [row[0] for row in rows] == [roster.OURS, roster.ZERO, roster.STOCK]
-    assert rows[0] == [roster.OURS, 30.0, 3.0, 1.0, 2.0, 3.0, 4.0]
+    assert rows[0] == [roster.OURS, 30.0, 3.0, 1.0, 2.0, 3.0, 4.0, 1.0]
+
+
+def test_cpu_time_is_compared_for_both_ends_together() -> None:
+    cheap, dear = (
+        {"rate": 1.0, "p50_us": 1.0, "p99_us": 1.0, "client_us": us, "server_us": 2 * us}
+        for us in (10.0, 50.0)
+    )
+    rows = standings("t", Outcome([{roster.OURS: cheap, roster.STOCK: dear}]), "calls/s").rows
+    assert {str(row[0]): row[-1] for row in rows} == {roster.OURS: 5.0, roster.STOCK: 1.0}
 
 
 def test_claims_of_a_contest_are_ratios() -> None:
@@ -121,6 +130,10 @@ def test_a_loop_counts_each_call_once_and_comes_to_its_end() -> None:
     calls: list[float] = []
     spans = in_turn(lambda: calls.append(time.perf_counter()))(0.01)
     assert len(spans) == len(calls) > 0
+
+
+def test_a_loop_calls_once_even_when_its_time_is_over() -> None:
+    assert len(in_turn(lambda: None)(0.0)) == 1
 
 
 def test_a_window_collects_what_it_issued_in_order() -> None:
