@@ -7,31 +7,31 @@ does not interrupt it: Ctrl-C and SIGTERM would be lost until something else hap
 
 from __future__ import annotations
 
+import os
 import signal
-import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import gevent
 
 
-class WakeUp:
-    """While this is open, each signal wakes the event loop; for the main thread."""
-
-    def __init__(self) -> None:
-        self._reader, self._writer = socket.socketpair()
-        for end in (self._reader, self._writer):
-            end.setblocking(False)
-        self._before = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
-        # `ref=False`: a loop that has nothing else to wait for still ends as it would.
-        self._watcher = gevent.get_hub().loop.io(self._reader.fileno(), 1, ref=False)
-        self._watcher.start(self._drain)
-
-    def close(self) -> None:
-        """Give everything back."""
-        self._watcher.close()
-        signal.set_wakeup_fd(self._before)
-        self._reader.close()
-        self._writer.close()
-
-    def _drain(self) -> None:
-        # On the way into this function Python has run the handlers already.
-        self._reader.recv(4096)
+@contextmanager
+def waking_on_signals() -> Iterator[None]:
+    """Have each signal wake the event loop; for the main thread."""
+    # What Python's own C handler writes to, in whichever thread the signal arrives.
+    reader, writer = os.pipe()
+    for end in (reader, writer):
+        os.set_blocking(end, False)
+    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    # `ref=False`: a loop that has nothing else to wait for still ends as it would.
+    watcher = gevent.get_hub().loop.io(reader, 1, ref=False)
+    # On the way into this function Python runs the handlers; all it has to do is to be called.
+    watcher.start(lambda: os.read(reader, 4096))
+    try:
+        yield
+    finally:
+        watcher.stop()
+        watcher.close()
+        signal.set_wakeup_fd(before)
+        os.close(reader)
+        os.close(writer)
