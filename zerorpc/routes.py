@@ -43,7 +43,7 @@ class Routes:
         """Connect a new socket."""
         driver = self._open()
         try:
-            connected = driver.endpoints.connect(endpoint)
+            connected = driver.connect(endpoint)
         except BaseException:
             driver.close()
             raise

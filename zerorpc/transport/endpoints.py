@@ -27,6 +27,7 @@ class Endpoints:
         self._pump = pump
         self.bound: list[str] = []
         self.connected: list[str] = []
+        self._is_ipv6: dict[str, bool] = {}
 
     @property
     def has_inproc(self) -> bool:
@@ -52,14 +53,35 @@ class Endpoints:
         (self.bound if verb == "unbind" else self.connected).remove(endpoint)
         return endpoint
 
+    def forget_connections(self) -> None:
+        """Have ZeroMQ forget what it was to send on connections that broke, and leave them.
+
+        It would keep that for the next connection, and a server would do what its caller was told
+        is lost.
+        """
+        for endpoint in self.connected:
+            self._call("disconnect", endpoint)
+
+    def renew_connections(self) -> None:
+        """Connect again what `forget_connections` left."""
+        for endpoint in self.connected:
+            self._call("connect", endpoint)
+
     def _apply(self, verb: str, endpoint: str) -> str:
         self._pump.check_usable()
         check(endpoint)
+        # Before the lock is taken: where gevent has patched `socket`, asking DNS switches to the
+        # hub, and the hub would wait for the lock without letting anyone give it back.
+        self._is_ipv6[endpoint] = needs_ipv6(endpoint)
+        self._pump.check_usable()  # others may have closed it meanwhile
+        return self._call(verb, endpoint)
+
+    def _call(self, verb: str, endpoint: str) -> str:
         target = endpoint.replace("tcp://0:", "tcp://0.0.0.0:", 1)
         zmq_socket = self._pump.socket
         with self._pump.lock:
             try:
-                zmq_socket.setsockopt(zmq.IPV6, int(needs_ipv6(target)))
+                zmq_socket.setsockopt(zmq.IPV6, int(self._is_ipv6.get(endpoint, False)))
                 getattr(zmq_socket, verb)(target)
                 if verb == "bind":
                     return _text(zmq_socket.getsockopt(zmq.LAST_ENDPOINT))

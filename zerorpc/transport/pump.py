@@ -44,6 +44,9 @@ _FLUSH_AT = 32
 # What a queued message costs beside its payload: the objects that hold it. Without this, a backlog
 # of ten-byte items would be allowed twenty times its bound.
 MESSAGE_BYTES = 256
+# A server that is away is tried again after this (milliseconds), doubling up to the second.
+_RECONNECT_MS = 100
+_RECONNECT_MAX_MS = 2000
 # Messages that another thread may read while the loop is held up.
 _MOST_AHEAD = 1000
 # Below this a copy is cheaper than keeping the frame; above it the payload stays where it is.
@@ -85,11 +88,17 @@ class Pump:
         self.socket.set_hwm(_HIGH_WATER_MARK)
         # Twice the limit: what is a little too large can be answered with an ERR that says so.
         self.socket.setsockopt(zmq.MAXMSGSIZE, 2 * max_event_bytes)
-        if socket_type in (zmq.DEALER, zmq.PUSH):
+        self.socket.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_MS)
+        self.socket.setsockopt(zmq.RECONNECT_IVL_MAX, _RECONNECT_MAX_MS)
+        if socket_type == zmq.PUSH:
+            # Nothing queues for a peer that is not there. Not for sockets that receive as well:
+            # with this option libzmq drops what it has received but not yet handed over when a
+            # connection breaks, so a last word would be lost.
             self.socket.setsockopt(zmq.IMMEDIATE, 1)
         self.lock = _allocate_lock()
         self.backlog_bytes = backlog_bytes
         self.queued_bytes = 0
+        self.is_held = False  # while True, what is queued stays here
         self.is_drained = True
         self.unusable: str | None = None
         self.hub: gevent.hub.Hub | None = gevent.get_hub()
@@ -118,6 +127,10 @@ class Pump:
     def start_reading(self) -> None:
         """Let received messages come to `on_batch`."""
         self._is_reading = True
+        self._schedule()
+
+    def look(self) -> None:
+        """Have the loop see, at its next turn, what there is to send and to receive."""
         self._schedule()
 
     def stop_reading(self) -> None:
@@ -332,6 +345,8 @@ class Pump:
         self._transmit(frames)
 
     def _send_queued(self) -> None:
+        if self.is_held:
+            return
         out, has_moved = self._out, False
         transmit = self._send_one
         try:
