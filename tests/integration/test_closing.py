@@ -315,11 +315,11 @@ def test_objects_leave_nothing_behind(serve: Serve, use: Callable[[str], None]) 
     """The soak does this 2,000 times and looks at the memory as well."""
     server = serve(ECHO)
     (endpoint,) = server.endpoints
-    for _ in range(10):  # what is made once, and kept
+    for _ in range(3):  # what is made once, and kept
         use(endpoint)
     wait_until(lambda: server.statistics()["open_channels"] == 0, "the server is idle")
     files, greenlets = open_files(), living_greenlets()
-    for _ in range(50):
+    for _ in range(20):
         use(endpoint)
     wait_until(lambda: open_files() <= files + 5, "the file descriptors are closed")
     wait_until(lambda: living_greenlets() <= greenlets + 5, "the greenlets have ended")
