@@ -27,9 +27,9 @@ def round_trips(count: int, keep: Keep) -> None:
 
 
 def turns_while_idle(pump: Any, keep: Keep) -> int:
-    before: int = pump.turns
+    before = pump.turns
     round_trips(20, keep)
-    return pump.turns - before
+    return int(pump.turns - before)
 
 
 @pytest.mark.parametrize(

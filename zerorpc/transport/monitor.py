@@ -17,6 +17,11 @@ import zmq
 _NUMBERS = itertools.count()
 _UP = int(zmq.EVENT_HANDSHAKE_SUCCEEDED)
 _DOWN = int(zmq.EVENT_DISCONNECTED)
+_FAILED = int(
+    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+)
 
 
 class Monitor:
@@ -29,7 +34,9 @@ class Monitor:
         name = f"inproc://zerorpc.monitor.{next(_NUMBERS)}"
         self._watched = socket
         self._on_change = on_change
-        socket.monitor(name, _UP | _DOWN)
+        self._standing = 0
+        self._failed = 0
+        socket.monitor(name, _UP | _DOWN | _FAILED)
         self._events: zmq.Socket[bytes] = zmq.Socket(socket.context, zmq.PAIR)
         self._events.linger = 0
         self._events.connect(name)
@@ -45,7 +52,28 @@ class Monitor:
             except zmq.Again:
                 return
             code: int = struct.unpack_from("=H", event)[0]
-            self._on_change(code == _UP, endpoint.decode())
+            if self._is_change(code):
+                self._on_change(code == _UP, endpoint.decode())
+
+    def _is_change(self, code: int) -> bool:
+        """Tell whether a connection has come to stand, or one that stood is gone.
+
+        libzmq reports as disconnected also what never came so far: port scanners, health checks, a
+        proxy without a server behind it. It says before that the handshake failed, except to a peer
+        with a type of socket that does not fit.
+        """
+        if code == _UP:
+            self._standing += 1
+            return True
+        if code != _DOWN:
+            self._failed += 1
+            return False
+        if self._failed:
+            self._failed -= 1
+            return False
+        has_stood = self._standing > 0
+        self._standing -= has_stood
+        return has_stood
 
     def abandon(self) -> None:
         """Stop watching without touching the sockets, as the child of a fork must."""

@@ -301,8 +301,8 @@ class Pump:
         if self._ahead and self._is_reading:
             taken = min(most, len(self._ahead))
             return [self._ahead.popleft() for _ in range(taken)], True
-        # Woken by the descriptor, a reader reads at once, which saves asking for EVENTS. Who does not
-        # read must ask: until then the descriptor stays readable, and the loop would spin.
+        # Woken by the descriptor, a reader reads at once: that saves asking for EVENTS. Who does
+        # not read must ask, for until then the descriptor stays readable, and the loop would spin.
         events = _POLLIN if is_woken and self._is_reading else self._get(_EVENTS)
         if not (events & _POLLIN and self._is_reading):
             return [], bool(self._out and events & _POLLOUT)
