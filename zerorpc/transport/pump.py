@@ -305,7 +305,7 @@ class Pump:
         # not read must ask, for until then the descriptor stays readable, and the loop would spin.
         events = _POLLIN if is_woken and self._is_reading else self._get(_EVENTS)
         if not (events & _POLLIN and self._is_reading):
-            return [], bool(self._out and events & _POLLOUT)
+            return [], bool(self._out and not self.is_held and events & _POLLOUT)
         batch: list[list[Blob]] = []
         try:
             while len(batch) < most:
