@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 
 from tests.integration.faults.processes import (
+    PATIENCE,
     ClientProcess,
     Process,
     ServerProcess,
@@ -43,11 +45,15 @@ PATIENCE_PER_PIECE = 0.25
 
 def nothing_leaks(size: Size) -> Facts:
     """Two thousand of each are opened and closed, or dropped: files, greenlets, memory stay."""
-    times = size.count(2000, 200)
+    times = size.count(2000, 150)
     facts: Facts = {"times": times}
-    for kind in KINDS:
-        with ServerProcess() as server, Process("opener", server.endpoint, kind, times) as opener:
-            told = opener.hear(within=times * 0.2)
+    with ServerProcess() as server, ExitStack() as stack:
+        openers = {
+            kind: stack.enter_context(Process("opener", server.endpoint, kind, times))
+            for kind in KINDS
+        }
+        for kind, opener in openers.items():
+            told = opener.hear(within=PATIENCE + 0.2 * times)
             before, after = told["before"], told["after"]
             assert after["files"] <= before["files"] + 8, (kind, told)
             assert after["greenlets"] <= before["greenlets"] + 8, (kind, told)
