@@ -62,6 +62,11 @@ def open_calls(client: zerorpc.Client) -> int:
     return sum(each["open_channels"] for each in client.statistics().values())
 
 
+def up(client: zerorpc.Client) -> set[str]:
+    """The endpoints of a client whose connection stands."""
+    return {endpoint for endpoint, each in client.statistics().items() if each["is_up"]}
+
+
 class Gate:
     """A method that waits until the test lets it go on, and notes how it ended.
 

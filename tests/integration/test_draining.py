@@ -21,6 +21,7 @@ from tests.integration.running import (
     begin,
     open_calls,
     outcome,
+    up,
     wait_until,
 )
 
@@ -141,10 +142,6 @@ def test_where_all_drain_a_call_is_refused(keep: Keep, dial: Dial) -> None:
         assert caught.value.name == "Draining"
     for each in both:
         each.release()
-
-
-def up(client: zerorpc.Client) -> list[str]:
-    return [endpoint for endpoint, each in client.statistics().items() if each["is_up"]]
 
 
 def test_everything_that_a_draining_server_sends_says_so(stopping: Stopping) -> None:
