@@ -19,6 +19,9 @@ from tests.integration.faults.size import Facts, Size
 MIB = 1 << 20
 # Two windows of items at either end, and what libzmq and the kernel hold between them.
 STREAM_MARGIN = 96 * MIB
+# Opening and closing a pair of bare pyzmq sockets with monitors costs 0.7 kB that libzmq and the
+# allocator never give back; an object of ours that stays would be 20 kB and more.
+NATIVE_BYTES = 3000
 
 
 def huge_streams(size: Size) -> Facts:
@@ -57,8 +60,9 @@ def nothing_leaks(size: Size) -> Facts:
             before, after = told["before"], told["after"]
             assert after["files"] <= before["files"] + 8, (kind, told)
             assert after["greenlets"] <= before["greenlets"] + 8, (kind, told)
-            assert after["memory"] <= before["memory"] + 4 * MIB + times * 1000, (kind, told)
-            facts[kind] = (after["memory"] - before["memory"]) / times
+            grown = after["memory"] - before["memory"]
+            assert grown <= 4 * MIB + times * NATIVE_BYTES, (kind, told)
+            facts[f"{kind}_bytes"] = grown / times
     return facts
 
 
