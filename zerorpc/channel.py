@@ -79,8 +79,8 @@ OPEN, DONE, FAILED, CLOSED = State.OPEN, State.DONE, State.FAILED, State.CLOSED
 QUIET, WAKE, DROPPED = Effect.QUIET, Effect.WAKE, Effect.DROPPED
 
 
-def _nobody() -> None:
-    """Stand in for the owner that nobody has named yet."""
+def nobody() -> None:
+    """Stand in for an owner that does not wait, or is not there yet or any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ class Channel:
         self.until_grant = 0
         self.tail: bytes | None = None
         self.home: Any = None
-        self.wake: Callable[[], Any] = _nobody
+        self.wake: Callable[[], Any] = nobody
 
     # -- what comes in -----------------------------------------------------------------------
 
@@ -214,7 +214,8 @@ class Channel:
             return self.fail(LostRemote(f"{self.unread_bytes} bytes lie unread: too much"))
         self.item_bytes = max(size, self.item_bytes * 7 >> 3)
         self.expires = None  # nobody waits now; the next who does starts the clock again
-        return WAKE
+        # Who finds something unread goes on by itself: one wake-up a batch, not one an item.
+        return WAKE if len(self.unread) == 1 else QUIET
 
     def _receive_control(self, name: str, args: Any) -> Effect:
         if name == HEARTBEAT:

@@ -8,7 +8,7 @@ method of any object (or an entry of a dict) whose name is one of `HOOKS`.
 from __future__ import annotations
 
 import itertools
-import uuid
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -242,13 +242,13 @@ def message_ids(start: int) -> Iterator[bytes]:
     When the counter is at its end it begins again, with other random digits. `itertools` keeps each
     step atomic, so that the watchdog thread may draw from it as well.
     """
-    tails = (uuid.uuid4().hex[8:].encode() for _ in itertools.count())
+    tails = (os.urandom(12).hex().encode() for _ in itertools.count())
     counters = (zip(range(start, 1 << 32), itertools.repeat(tail)) for tail in tails)
     return map(b"%08x%b".__mod__, itertools.chain.from_iterable(counters))
 
 
 def _random_start() -> int:
-    return uuid.uuid4().int & 0x7FFFFFFF
+    return int.from_bytes(os.urandom(4), "little") & 0x7FFFFFFF
 
 
 def fork_task_context(

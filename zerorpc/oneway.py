@@ -220,6 +220,8 @@ class Puller(_OneWay):
             context.hook_server_after_exec(event, None)
         except BaseException as error:  # one message must not end the receiver
             self._report(event, error)
+            if isinstance(error, gevent.GreenletExit):
+                raise  # the greenlet was killed, so it is to end
 
     def _report(self, event: Event, error: BaseException) -> None:
         name, message, _ = describe_exception(error)

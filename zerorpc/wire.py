@@ -47,7 +47,7 @@ _SHORT_ARRAY = 256
 # Enough for any header, and little enough to be looked at in vain.
 _PEEKED_BYTES = 4096
 # A packer keeps the largest buffer it ever filled, so one that has grown past this is replaced.
-_KEEP_PACKER_BYTES = 1 << 20
+_KEEP_PACKER_BYTES = 4 << 20
 _NAME_CACHE = 1024
 
 _HEAD_2 = b"\x93\x82\xaamessage_id\xc4\x20"

@@ -15,7 +15,7 @@ from typing import Any, cast
 import gevent
 import zmq
 
-from zerorpc.channel import OPEN, Channel
+from zerorpc.channel import OPEN, Channel, nobody
 from zerorpc.errors import ClosedError, ZerorpcError
 from zerorpc.multiplexer import Multiplexer
 from zerorpc.step import Request, Step
@@ -48,10 +48,6 @@ _ASK_AGAIN_S = 1.0
 _BURST = 512
 
 
-def _nobody() -> None:
-    """Stand in for an owner that does not wait."""
-
-
 class Driver:
     """One socket with its conversations.
 
@@ -63,7 +59,7 @@ class Driver:
         self,
         context: zmq.Context[Any],
         multiplexer: Multiplexer,
-        on_change: Callable[[], None] = _nobody,
+        on_change: Callable[[], None] = nobody,
     ) -> None:
         self.multiplexer = multiplexer
         self.interval = multiplexer.interval

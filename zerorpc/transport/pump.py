@@ -30,6 +30,7 @@ _allocate_lock = monkey.get_original("_thread", "allocate_lock")
 NOBLOCK = int(zmq.NOBLOCK)
 _MORE = int(zmq.NOBLOCK | zmq.SNDMORE)
 _EVENTS = int(zmq.EVENTS)
+_RCVMORE = int(zmq.RCVMORE)
 _POLLIN = int(zmq.POLLIN)
 _POLLOUT = int(zmq.POLLOUT)
 
@@ -110,6 +111,8 @@ class Pump:
         self._ahead: deque[list[Blob]] = deque()
         self.burst = 0  # messages queued since the loop's last turn
         self.turns = 0  # of the loop, for another thread to see whether it runs
+        # How many messages to read before asking for more: a read that finds none costs 4 us.
+        self._stride, self._was_full = 1, False
         self._waiting: list[Callable[[], Any]] = []
         self._is_draining = self._is_scheduled = self._is_reading = False
         self._start_watchers()
@@ -305,18 +308,28 @@ class Pump:
         # not read must ask, for until then the descriptor stays readable, and the loop would spin.
         events = _POLLIN if is_woken and self._is_reading else self._get(_EVENTS)
         if not (events & _POLLIN and self._is_reading):
+            self._was_full = False
             return [], bool(self._out and not self.is_held and events & _POLLOUT)
+        if self._was_full:
+            self._stride = min(2 * self._stride, _BATCH)
         batch: list[list[Blob]] = []
         try:
-            while len(batch) < most:
+            while len(batch) < min(most, self._stride):
                 batch.append(self._receive())
+            self._was_full = True
         except zmq.Again:
-            pass  # read empty; the next look at EVENTS arms the descriptor
+            # Read empty; the next look at EVENTS arms the descriptor.
+            self._stride, self._was_full = max(1, len(batch)), False
         return batch, True
 
     def _receive(self) -> list[Blob]:
         """Return the last frame of a message: one peer alone needs no envelope."""
         receive = self._rx
+        # A copy costs 0.2 us, a frame that can tell whether more follow 1.1 us. All that comes
+        # before a payload is the empty delimiter; a message that is nothing else is worth nothing.
+        first = receive(NOBLOCK)
+        if first and not self._get(_RCVMORE):
+            return [first]
         frame = receive(NOBLOCK, False)
         while frame.more:
             frame = receive(NOBLOCK, False)

@@ -79,7 +79,7 @@ class RouterPump(Pump):
         frames: list[Blob] = [receive(NOBLOCK)]  # the identity, which is never the last frame
         frame = receive(NOBLOCK, False)
         while frame.more:
-            frames.append(frame.bytes)
+            frames.append(frame.bytes if len(frame) else b"")
             frame = receive(NOBLOCK, False)
         frames.append(payload_of(frame))
         return frames

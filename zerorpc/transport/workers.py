@@ -39,26 +39,37 @@ class Worker(_Greenlet, Generic[Job]):
     def _run(self) -> None:
         pool = self.pool
         while self.job is not None:
+            is_reusable = False
             self.gr_context = pool.context.copy()
             try:
                 pool.serve(self.job)
+                is_reusable = not self.__dict__  # where gevent.local keeps its values
+            except gevent.GreenletExit:
+                is_reusable = False  # whoever killed this greenlet may wait for its end
             finally:
                 self.job = None
-                pool.is_done(self)
-            self._park_if_free()
+                pool.is_done(self, is_reusable)
+            if is_reusable:
+                self._park_if_free()
 
     def _park_if_free(self) -> None:
         """Wait for the next job, unless there is one already or this greenlet is to end."""
         pool = self.pool
-        is_clean = not self.__dict__  # where gevent.local keeps its values
-        if self.job is None and is_clean and len(pool.idle) < _KEEP and not pool.is_closed:
-            pool.idle.append(self)
+        if self.job is not None or len(pool.idle) >= _KEEP or pool.is_closed:
+            return
+        pool.idle.append(self)
+        try:
             pool.hub.switch()
+        except BaseException:  # killed while it waited: it can take no job any more
+            if self in pool.idle:
+                pool.idle.remove(self)
+            raise
 
 
 class Workers(Generic[Job]):
     """Runs `serve(job)` for each submitted job, at most `limit` at a time, in order of arrival.
 
+    `serve` may raise nothing but `GreenletExit`, after which its greenlet is not used again.
     `on_idle` is called whenever the last job has ended and none waits.
     """
 
@@ -91,12 +102,16 @@ class Workers(Generic[Job]):
         self.busy.add(worker)
         worker.switch()
 
-    def is_done(self, worker: Worker[Job]) -> None:
-        """Take note that `worker` ended its job; gives it the next one that waits."""
-        if self.pending and not self.is_closed:
+    def is_done(self, worker: Worker[Job], is_reusable: bool) -> None:
+        """Take note that `worker` ended its job; starts the next one that waits."""
+        if self.pending and not self.is_closed and is_reusable:
             worker.job = self.pending.popleft()
             return
         self.busy.discard(worker)
+        if self.pending and not self.is_closed:
+            fresh = Worker(self, self.pending.popleft())
+            self.busy.add(fresh)
+            self.hub.loop.run_callback(fresh.switch)
         if self._on_idle is not None and not self.busy:
             self._on_idle()
 
