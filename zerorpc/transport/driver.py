@@ -7,6 +7,7 @@ this module does it, in the order: what is to be sent first, then new requests, 
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
 from functools import partial
 from time import monotonic
@@ -280,7 +281,12 @@ class Driver:
         for request in step.opened:
             self.on_request(request)
         for channel in step.woken:
-            channel.wake()
+            try:
+                channel.wake()
+            except BaseException:
+                # A greenlet made by `spawn_raw` ends here with what it raises. The others still
+                # have to be woken, so it is reported as gevent reports callbacks that fail.
+                self.hub.handle_error(channel, *sys.exc_info())
 
     def _on_gone(self, identities: set[bytes]) -> None:
         for identity in identities:

@@ -289,8 +289,22 @@ class Pump:
                     self.is_drained = False
                     self._schedule()
                     return
+        except BaseException:
+            self._run_callback(self._restart)
+            raise
         finally:
             self._is_draining = False
+
+    def _restart(self) -> None:
+        """Go on after an exception, such as the KeyboardInterrupt of a Ctrl-C, struck in a drain.
+
+        gevent no longer watches a descriptor whose callback has raised, and nobody would notice
+        what arrives.
+        """
+        if self.unusable is None:
+            self._io.stop()
+            self._io.start(self._drain, True)
+            self._drain()
 
     def _exchange(self, most: int, is_woken: bool) -> tuple[list[list[Blob]], bool]:
         """Send what is queued and receive up to `most` messages.
