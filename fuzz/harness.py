@@ -12,11 +12,13 @@ from typing import Any
 
 import msgpack
 
-from zerorpc.channel import OPEN, Limits
+from zerorpc.channel import OPEN
+from zerorpc.containers import may_have_more_containers
 from zerorpc.errors import RemoteProtocolError, ZerorpcError
+from zerorpc.limits import Limits
 from zerorpc.multiplexer import Multiplexer
 from zerorpc.step import Step
-from zerorpc.wire import STREAM, Codec, Event, may_have_more_containers, peek_header
+from zerorpc.wire import STREAM, Codec, Event, peek_header
 
 LIMITS = Limits(
     event_bytes=4096, containers=50, channels=20, channels_per_peer=5, window=8, unread_bytes=20000

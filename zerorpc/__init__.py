@@ -7,7 +7,6 @@ from typing import Any
 from zmq import green as zmq
 
 from zerorpc import exceptions
-from zerorpc.channel import Limits
 from zerorpc.client import Client
 from zerorpc.context import Context, fork_task_context
 from zerorpc.errors import (
@@ -22,6 +21,7 @@ from zerorpc.errors import (
     TimeoutExpired,
     ZerorpcError,
 )
+from zerorpc.limits import Limits
 from zerorpc.methods import DecoratorBase, rep, stream
 from zerorpc.oneway import Publisher, Puller, Pusher, Subscriber
 from zerorpc.server import Server

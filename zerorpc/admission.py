@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from zerorpc.channel import Limits
+from zerorpc.limits import Limits
 from zerorpc.wire import Frames
 
 

@@ -32,11 +32,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from zerorpc.errors import ClosedError, LocalProtocolError, LostRemote, TimeoutExpired, ZerorpcError
+from zerorpc.limits import Limits
 from zerorpc.wire import (
     CLOSE,
     CONTROL_PREFIX,
@@ -81,27 +81,6 @@ QUIET, WAKE, DROPPED = Effect.QUIET, Effect.WAKE, Effect.DROPPED
 
 def nobody() -> None:
     """Stand in for an owner that does not wait, or is not there yet or any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one peer may cost us; the defaults are generous and all finite.
-
-    `event_bytes` bounds one event both ways and `containers` the arrays and maps in a received one.
-    `channels` bounds the open conversations of a socket, `channels_per_peer` those of one peer.
-    `window` and `window_bytes` bound what a stream's receiver promises when no `slots` are given;
-    `unread_bytes` is where a conversation whose reader does not keep up is broken off.
-    `backlog_bytes` bounds, per peer, what waits because the peer or the network takes no more.
-    """
-
-    event_bytes: int = 256 << 20
-    containers: int = 250_000
-    channels: int = 100_000
-    channels_per_peer: int = 50_000
-    window: int = 1000
-    window_bytes: int = 16 << 20
-    unread_bytes: int = 1 << 30
-    backlog_bytes: int = 64 << 20
 
 
 class Channel:

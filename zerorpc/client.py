@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import gevent
 import gevent.event
 
-from zerorpc.channel import OPEN, Channel, Limits
+from zerorpc.channel import OPEN, Channel
 from zerorpc.context import Context, call_deadline
 from zerorpc.errors import (
     ClosedError,
@@ -19,6 +19,7 @@ from zerorpc.errors import (
     TimeoutExpired,
     ZerorpcError,
 )
+from zerorpc.limits import Limits
 from zerorpc.multiplexer import Multiplexer
 from zerorpc.patterns import BY_ANSWER, BY_NAME, error_of, iter_nothing
 from zerorpc.routes import Routes

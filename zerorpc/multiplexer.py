@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from zerorpc.admission import Admission
-from zerorpc.channel import DROPPED, FAILED, OPEN, QUIET, WAKE, Channel, Limits
+from zerorpc.channel import DROPPED, FAILED, OPEN, QUIET, WAKE, Channel
 from zerorpc.errors import LostRemote, RemoteProtocolError, ZerorpcError
+from zerorpc.limits import Limits
 from zerorpc.step import Request, Step
 from zerorpc.wire import (
     CLOSE,
@@ -32,6 +33,7 @@ from zerorpc.wire import (
     Frames,
     error_args,
     is_id,
+    is_long_envelope,
     message_version,
     peek_header,
     time_left,
@@ -86,6 +88,9 @@ class Multiplexer:
         decode = self.codec.decode
         for frames in messages:
             self.received += 1
+            if len(frames) > 3 and is_long_envelope(frames):
+                self._drop("long_envelope")
+                continue
             envelope = self._envelope(frames) if self.is_server else ()
             blob, event = frames[-1], None
             try:
@@ -375,6 +380,8 @@ class Multiplexer:
         """
         channels = []
         for frames in messages:
+            if is_long_envelope(frames):
+                continue
             header = peek_header(frames[-1])
             channel_id = header.get("message_id")
             if header.get("response_to") is None and is_id(channel_id) and header.get("v", 1) != 1:

@@ -15,9 +15,9 @@ import gevent
 import gevent.event
 import zmq
 
-from zerorpc.channel import Limits
 from zerorpc.context import Context
 from zerorpc.errors import RemoteProtocolError, TimeoutExpired
+from zerorpc.limits import Limits
 from zerorpc.methods import expose
 from zerorpc.patterns import describe_exception
 from zerorpc.sockets import SocketBase, remote_method

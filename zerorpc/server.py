@@ -11,9 +11,10 @@ from typing import Any, cast
 import gevent
 import gevent.event
 
-from zerorpc.channel import OPEN, Channel, Limits, nobody
+from zerorpc.channel import OPEN, Channel, nobody
 from zerorpc.context import Context, call_deadline
 from zerorpc.errors import ClosedError, ZerorpcError
+from zerorpc.limits import Limits
 from zerorpc.methods import builtins, expose, service_name, shadowed_names
 from zerorpc.multiplexer import Multiplexer, statistics
 from zerorpc.patterns import BY_NAME, describe_exception

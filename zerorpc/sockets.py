@@ -8,9 +8,9 @@ from functools import partial
 from types import TracebackType
 from typing import Any, TypeVar
 
-from zerorpc.channel import Limits
 from zerorpc.context import Context
 from zerorpc.errors import EndpointError
+from zerorpc.limits import Limits
 from zerorpc.wire import Codec
 
 Self = TypeVar("Self", bound="SocketBase")

@@ -20,6 +20,7 @@ from typing import Any
 
 from msgpack import ExtraData, ExtType, Packer, Unpacker, packb, unpackb
 
+from zerorpc.containers import at_most, may_have_more_containers
 from zerorpc.errors import LocalProtocolError, RemoteProtocolError
 
 Id = bytes | str | int
@@ -49,6 +50,12 @@ _PEEKED_BYTES = 4096
 # A packer keeps the largest buffer it ever filled, so one that has grown past this is replaced.
 _KEEP_PACKER_BYTES = 4 << 20
 _NAME_CACHE = 1024
+# Ids and envelopes go back with every event of a channel, heartbeats too, and are kept with it:
+# unbounded, one request of 100 MB would have us send as much every few seconds. Those of stock and
+# of zerorpc-node have 32 and 36 characters; a hub adds one frame of five bytes.
+_ID_LENGTH = 255
+_ENVELOPE_BYTES = 65536
+_FRAME_BYTES = 64  # what a frame costs beside what is in it
 
 _HEAD_2 = b"\x93\x82\xaamessage_id\xc4\x20"
 _HEAD_3 = b"\x93\x83\xaamessage_id\xc4\x20"
@@ -214,7 +221,7 @@ class Codec:
         return may_have_more_containers(blob, self.max_containers)
 
     def _counting(self) -> dict[str, Callable[[Any], Any]]:
-        hook = _at_most(self.max_containers)
+        hook = at_most(self.max_containers)
         return {"list_hook": hook, "object_hook": hook}
 
     def _unpack_again(self, blob: Blob, is_suspect: bool) -> Any:
@@ -273,8 +280,16 @@ def error_args(version: int, name: str, message: str, traceback: str | None) -> 
 
 
 def is_id(value: object) -> bool:
-    """Tell whether `value` can be a message id: bin, str or int (a bool is none)."""
-    return type(value) in (bytes, str, int)
+    """Tell whether `value` can be a message id: bin or str of some length, or int (no bool)."""
+    kind = type(value)
+    if kind is bytes or kind is str:
+        return len(value) <= _ID_LENGTH  # type: ignore[arg-type]  # as it is one of these
+    return kind is int
+
+
+def is_long_envelope(frames: list[Blob]) -> bool:
+    """Tell whether the routing frames of a message are more than any chain of hubs adds."""
+    return sum(len(frame) + _FRAME_BYTES for frame in frames[:-1]) > _ENVELOPE_BYTES
 
 
 def peek_header(blob: Blob) -> dict[Any, Any]:
@@ -289,77 +304,3 @@ def peek_header(blob: Blob) -> dict[Any, Any]:
     except Exception:  # whatever is wrong with it, there is no header to be had
         return {}
     return header if type(header) is dict else {}
-
-
-# -- counting containers -------------------------------------------------------------------------
-
-_CONTAINER_BYTES = bytes([*range(0x80, 0xA0), 0xDC, 0xDD, 0xDE, 0xDF])
-# Where the bytes of a value end (for arrays and maps: those of their header) by its first byte...
-_FIXED_BYTES = {
-    **{0xA0 + length: 1 + length for length in range(32)},
-    **dict.fromkeys((0xCC, 0xD0), 2),
-    **dict.fromkeys((0xCD, 0xD1, 0xD4, 0xDC, 0xDE), 3),
-    0xD5: 4,
-    **dict.fromkeys((0xCA, 0xCE, 0xD2, 0xDD, 0xDF), 5),
-    0xD6: 6,
-    **dict.fromkeys((0xCB, 0xCF, 0xD3), 9),
-    0xD7: 10,
-    0xD8: 18,
-}
-# ... or how many bytes of length follow it, and how many between these and the body.
-_SIZED = {
-    **dict.fromkeys((0xC4, 0xD9), (1, 0)),
-    **dict.fromkeys((0xC5, 0xDA), (2, 0)),
-    **dict.fromkeys((0xC6, 0xDB), (4, 0)),
-    0xC7: (1, 1),
-    0xC8: (2, 1),
-    0xC9: (4, 1),
-}
-# So many steps of a walk cost less than one pass over a large event.
-_FREE_STEPS = 256
-# Counted at a time: the copies stay small.
-_PIECE_BYTES = 1 << 20
-
-
-def may_have_more_containers(blob: Blob, limit: int) -> bool:
-    """Tell whether `blob` could hold more than `limit` arrays and maps, without decoding it.
-
-    Never says no wrongly. Passes over the first values, among which the large ones mostly are, and
-    counts in the rest whatever looks like the first byte of a container, at 1 to 2 ns a byte.
-    """
-    if len(blob) <= limit:
-        return False
-    position = 0
-    for step in range(_FREE_STEPS):
-        if position >= len(blob):
-            return step > limit
-        position = _value_end(blob, position)
-    seen = _FREE_STEPS
-    for start in range(position, len(blob), _PIECE_BYTES):
-        piece = bytes(blob[start : start + _PIECE_BYTES])
-        seen += len(piece) - len(piece.translate(None, _CONTAINER_BYTES))
-        if seen > limit:
-            return True
-    return False
-
-
-def _value_end(blob: Blob, position: int) -> int:
-    first = blob[position]
-    sized = _SIZED.get(first)
-    if sized is None:
-        return position + _FIXED_BYTES.get(first, 1)
-    length_bytes, gap = sized
-    start = position + 1 + length_bytes
-    return start + gap + int.from_bytes(blob[position + 1 : start], "big")
-
-
-def _at_most(limit: int) -> Callable[[Any], Any]:
-    """Return a hook that lets `limit` arrays and maps pass and ends the decoding at the next."""
-    tickets = iter(range(limit))
-
-    def pass_on(container: Any) -> Any:
-        for _ in tickets:
-            return container
-        raise RemoteProtocolError("too_many_containers", f"more than {limit} arrays and maps")
-
-    return pass_on

@@ -10,6 +10,7 @@ import msgpack
 import pytest
 
 import zerorpc.channel
+import zerorpc.limits
 from tests.docs import protocol_traces
 from zerorpc import wire
 
@@ -80,4 +81,4 @@ def test_limits_on_the_page_are_those_of_the_code() -> None:
     for name, default, *_ in table_rows(marked("limits"))[2:]:
         number, _, unit = default.partition(" ")
         shown[name.strip("`")] = int(number.replace(",", "")) * units[unit]
-    assert shown == dataclasses.asdict(zerorpc.channel.Limits())
+    assert shown == dataclasses.asdict(zerorpc.limits.Limits())

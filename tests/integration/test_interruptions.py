@@ -8,7 +8,6 @@ from typing import Any
 import gevent
 import pytest
 
-import zerorpc
 from tests.integration.running import Dial, Serve, begin, outcome
 
 ECHO = {"echo": lambda value: value}

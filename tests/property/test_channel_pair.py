@@ -14,8 +14,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.property.network import OUTCOMES, Answerer, Call, Caller, Script, Work
-from zerorpc.channel import OPEN, Channel, Limits
+from zerorpc.channel import OPEN, Channel
 from zerorpc.errors import RemoteError
+from zerorpc.limits import Limits
 from zerorpc.multiplexer import Multiplexer
 from zerorpc.step import Request
 from zerorpc.wire import Blob, Codec

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from msgpack import ExtType, packb
 
 from tests.property.messagepack import IDS, KEYS, SCALARS, TEXTS, VALUES
+from zerorpc.containers import may_have_more_containers
 from zerorpc.errors import RemoteProtocolError
-from zerorpc.wire import Codec, Event, Id, may_have_more_containers, peek_header
+from zerorpc.wire import Codec, Event, Id, peek_header
 
 CODEC = Codec()
 HEX_IDS = st.binary(min_size=16, max_size=16).map(lambda raw: raw.hex().encode())

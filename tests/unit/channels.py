@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from zerorpc.channel import Channel, Effect, Limits
+from zerorpc.channel import Channel, Effect
+from zerorpc.limits import Limits
 from zerorpc.wire import Event
 
 ID = b"0123456789abcdef" * 2

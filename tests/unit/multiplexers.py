@@ -8,7 +8,8 @@ from typing import Any
 
 import msgpack
 
-from zerorpc.channel import Channel, Limits
+from zerorpc.channel import Channel
+from zerorpc.limits import Limits
 from zerorpc.multiplexer import Multiplexer
 from zerorpc.step import Request, Step
 from zerorpc.wire import Blob, Codec, Event, Frames

@@ -9,7 +9,7 @@ import pytest
 
 import zerorpc.channel
 from tests.unit.channels import called, caller, get, take_all
-from zerorpc.channel import Channel, Effect, Limits, State
+from zerorpc.channel import Channel, Effect, State
 from zerorpc.errors import (
     ClosedError,
     LocalProtocolError,
@@ -17,6 +17,7 @@ from zerorpc.errors import (
     TimeoutExpired,
     ZerorpcError,
 )
+from zerorpc.limits import Limits
 
 # -- the table -------------------------------------------------------------------------------------
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from tests.unit.channels import NODE_ID, called, caller, get
-from zerorpc.channel import Effect, Limits, State
+from zerorpc.channel import Effect, State
 from zerorpc.errors import LocalProtocolError
+from zerorpc.limits import Limits
 
 # -- rule 1: credit --------------------------------------------------------------------------------
 

@@ -19,8 +19,9 @@ from tests.unit.multiplexers import (
     said,
     server,
 )
-from zerorpc.channel import Limits, State
+from zerorpc.channel import State
 from zerorpc.errors import ClosedError, LocalProtocolError, LostRemote
+from zerorpc.limits import Limits
 from zerorpc.multiplexer import statistics
 from zerorpc.wire import Event, Id
 

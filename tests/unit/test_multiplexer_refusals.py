@@ -21,8 +21,8 @@ from tests.unit.multiplexers import (
     said,
     server,
 )
-from zerorpc.channel import Limits
 from zerorpc.errors import LostRemote
+from zerorpc.limits import Limits
 from zerorpc.multiplexer import Multiplexer, statistics
 from zerorpc.wire import Codec, CustomType
 

@@ -10,6 +10,7 @@ import msgpack
 import pytest
 
 from tests.data import PEERS, Captured, load
+from zerorpc.containers import may_have_more_containers
 from zerorpc.errors import LocalProtocolError, RemoteProtocolError
 from zerorpc.wire import (
     ERR,
@@ -19,7 +20,6 @@ from zerorpc.wire import (
     Id,
     error_args,
     is_id,
-    may_have_more_containers,
     message_version,
     peek_header,
 )

@@ -26,6 +26,7 @@ from zerorpc.transport.monitor import Monitor
 from zerorpc.transport.prober import Prober
 from zerorpc.transport.process import holders
 from zerorpc.transport.pump import Pump
+from zerorpc.transport.reconnecting import Reconnecting
 from zerorpc.transport.router import RouterPump
 from zerorpc.transport.watchdog import watchdog
 from zerorpc.wire import Blob, Event
@@ -35,10 +36,6 @@ _log = logging.getLogger("zerorpc.transport")
 # A timer that fires this late tells that the process stood still (stopped, or blocked by user
 # code), and what its peers sent meanwhile may not have reached the socket yet.
 _STALL_S = 0.1
-# A connection that did not last this long is made again after that only: a server that takes and
-# drops connections would else be asked as fast as the network allows.
-_STEADY_S = 1.0
-_FLAP_S = 0.1
 # At most one warning about malformed input in this time.
 _WARN_EVERY_S = 10.0
 # A server that was about to stop may run again, so after this a call may try it; refused, which is
@@ -84,8 +81,7 @@ class Driver:
         self._monitor = Monitor(self.pump.socket, self._on_connection)
         self._timer = self.hub.loop.timer(0)
         self._prober = Prober(self._probe, lambda: bool(multiplexer.channels))
-        self._reconnect_timer = self.hub.loop.timer(0)
-        self._up_since = 0.0
+        self._reconnecting = Reconnecting(self.pump, self.endpoints)
         self._armed = float("inf")
         self._warned_at = float("-inf")
         self._warned_count = 0
@@ -111,7 +107,7 @@ class Driver:
     def connect(self, endpoint: str) -> str:
         """Connect a client's socket, to this one endpoint."""
         connected = self.endpoints.connect(endpoint)
-        self._hold(not self.endpoints.has_inproc)
+        self._reconnecting.hold(not self.endpoints.has_inproc)
         return connected
 
     # -- for owners of channels --------------------------------------------------------------
@@ -255,9 +251,9 @@ class Driver:
     def _stop_timers(self) -> None:
         watchdog.discard(self)
         self._prober.close()
-        for timer in (self._timer, self._reconnect_timer):
-            timer.stop()
-            timer.close()
+        self._reconnecting.close()
+        self._timer.stop()
+        self._timer.close()
 
     def _fail_all(self, error: ZerorpcError) -> None:
         for channel in list(self.multiplexer.channels.values()):
@@ -300,29 +296,15 @@ class Driver:
             if not is_up and self.multiplexer.channels:
                 self._prober.start()
         elif is_up:
-            self._up_since = monotonic()
-            self._hold(False)
+            self._reconnecting.came_up()
         elif not self.endpoints.bound or not self.connections:
             # Of a socket that is bound for many peers nobody knows whose calls are lost.
             self.pump.read_now()
             self._perform(self.multiplexer.lose(None, f"the connection to {endpoint} broke"))
-            self._reconnect()
+            if self.endpoints.connected and self.pump.unusable is None:
+                self.connections = 0
+                self._reconnecting.went_down()
         self._on_change()
-
-    def _reconnect(self) -> None:
-        if self.endpoints.connected and self.pump.unusable is None:
-            self._hold(True)
-            self.connections = 0
-            self.endpoints.forget_connections()
-            lasted = monotonic() - self._up_since
-            self._reconnect_timer = self.hub.loop.timer(0 if lasted > _STEADY_S else _FLAP_S)
-            self._reconnect_timer.start(self.endpoints.renew_connections)
-
-    def _hold(self, is_held: bool) -> None:
-        """Keep what is to be sent from ZeroMQ while nobody is there: here it can be withdrawn."""
-        self.pump.is_held = is_held
-        if not is_held:
-            self.pump.look()
 
     def _probe(self) -> None:
         self._perform(self.multiplexer.probe())

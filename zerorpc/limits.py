@@ -1,0 +1,26 @@
+"""What one peer may cost: the bounds of everything that it could make large."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one peer may cost us; the defaults are generous and all finite.
+
+    `event_bytes` bounds one event both ways and `containers` the arrays and maps in a received one.
+    `channels` bounds the open conversations of a socket, `channels_per_peer` those of one peer.
+    `window` and `window_bytes` bound what a stream's receiver promises when no `slots` are given;
+    `unread_bytes` is where a conversation whose reader does not keep up is broken off.
+    `backlog_bytes` bounds, per peer, what waits because the peer or the network takes no more.
+    """
+
+    event_bytes: int = 256 << 20
+    containers: int = 250_000
+    channels: int = 100_000
+    channels_per_peer: int = 50_000
+    window: int = 1000
+    window_bytes: int = 16 << 20
+    unread_bytes: int = 1 << 30
+    backlog_bytes: int = 64 << 20
