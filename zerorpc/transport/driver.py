@@ -273,7 +273,10 @@ class Driver:
 
     def _perform(self, step: Step) -> None:
         for frames in step.send:
-            self.pump.send(frames)
+            # These answer or remind the peer without anyone who could wait for room: refusals to
+            # a peer that calls and calls but never reads would pile up without end.
+            if not self.pump.is_backed_up or self.pump.has_room(frames[0]):
+                self.pump.send(frames)
         for request in step.opened:
             self.on_request(request)
         for channel in step.woken:

@@ -1,0 +1,74 @@
+"""What waits because a peer does not read is bounded, and harms nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import gevent
+import pytest
+
+import zerorpc
+from tests.integration.faults.raw_peer import RawPeer
+from tests.integration.running import Dial, Gate, Serve, begin, outcome, wait_until
+
+LITTLE = 100_000  # bytes
+
+
+@pytest.fixture
+def deaf() -> Iterator[RawPeer]:
+    """A peer that takes no more than a few kilobytes unless it reads."""
+    with RawPeer(RCVHWM=1, RCVBUF=4096) as peer:
+        yield peer
+
+
+def test_refusals_do_not_pile_up_for_a_peer_that_never_reads(serve: Serve, deaf: RawPeer) -> None:
+    requests = 20_000
+    server = serve(
+        {"wait": Gate().enter},
+        heartbeat=None,
+        limits=zerorpc.Limits(channels_per_peer=1, backlog_bytes=LITTLE),
+    )
+    deaf.socket.connect(server.endpoints[0])
+    for number in range(requests):
+        deaf.send("wait", [], message_id=b"%0250d" % number)  # which comes back with each refusal
+    wait_until(
+        lambda: server.statistics()["refused"].get("Overloaded") == requests - 1, "all are refused"
+    )
+    assert server.statistics()["queued_messages"] < 1000
+
+
+@zerorpc.stream
+def chunks() -> Iterator[bytes]:
+    while True:
+        yield bytes(LITTLE)
+
+
+def test_room_that_comes_late_does_not_disturb_the_next_call(
+    serve: Serve, dial: Dial, deaf: RawPeer
+) -> None:
+    """Who waited for it is gone, and its greenlet serves somebody else by then."""
+    gate = Gate()
+    server = serve(
+        {"chunks": chunks, "wait": gate.enter},
+        pool_size=1,
+        heartbeat=None,
+        limits=zerorpc.Limits(backlog_bytes=LITTLE),
+    )
+    deaf.socket.connect(server.endpoints[0])
+    channel = deaf.send("chunks", [])
+    deaf.send("_zpc_more", [1000], response_to=channel)
+    wait_until(lambda: server.statistics()["queued_messages"], "the peer takes no more")
+    deaf.send("_zpc_close", [], response_to=channel)
+    waiting = begin(dial(server).wait)
+    gate.await_entered()
+    reading = gevent.spawn(read_all, deaf.socket)
+    wait_until(lambda: not server.statistics()["queued_messages"], "the peer has read it all")
+    gate.open()
+    assert outcome(waiting) == "passed"
+    reading.kill()
+
+
+def read_all(socket: Any) -> None:
+    while True:
+        socket.recv_multipart()
