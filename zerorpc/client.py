@@ -29,6 +29,8 @@ from zerorpc.transport import Driver
 from zerorpc.wire import ERR, Event
 
 _UNSET: Any = object()
+# Seconds that mean no limit: a deadline of more milliseconds than this fits in no integer.
+_FOR_EVER = 1e12
 # What a server says that stops soon: the call was not started, so another server may have it.
 _DRAINING = "Draining"
 _STREAM = BY_NAME["stream"]
@@ -124,7 +126,7 @@ class Client(SocketBase):
         if timeout is _UNSET:
             timeout = self._timeout
         deadline = call_deadline.get()
-        if deadline is not None or (timeout is not None and timeout <= 0):
+        if deadline is not None or (timeout is not None and not 0 < timeout < _FOR_EVER):
             timeout = _time_left(method, timeout, deadline)
         if async_:
             return self._call_async(method, args, timeout, slots)
@@ -272,6 +274,8 @@ def _time_left(method: str, timeout: float | None, deadline: float | None) -> fl
     if deadline is not None:
         left = deadline - monotonic()
         timeout = left if timeout is None else min(timeout, left)
+    if timeout is not None and timeout >= _FOR_EVER:
+        return None
     if timeout is not None and timeout <= 0:
         raise TimeoutExpired(max(timeout, 0), f"calling remote method {method}")
     return timeout

@@ -108,12 +108,12 @@ def describe_exception(error: BaseException) -> tuple[str, str, str]:
         frames = frames.tb_next
     try:
         message = str(error)
-    except Exception as unprintable:  # a broken __str__ must not cost the caller its answer
+    except BaseException as unprintable:  # a broken __str__ must not cost the caller its answer
         message = f"<unprintable: {type(unprintable).__name__}>"
     name = type(error).__name__
     try:
         lines = traceback.format_exception(type(error), error, frames)
-    except Exception:  # a SyntaxError made by hand can do this, or a RecursionError
+    except BaseException:  # a SyntaxError made by hand can do this, or a RecursionError
         lines = [f"{name}: {message}\n"]
     if not lines[0].startswith("Traceback"):
         lines.insert(0, "Traceback (most recent call last):\n")  # as clients expect it to begin

@@ -1,0 +1,44 @@
+"""Arguments and results at the edge of what makes sense."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+import zerorpc
+from tests.integration.running import Dial, Serve
+
+ECHO = {"echo": lambda value: value}
+
+
+@pytest.mark.parametrize("timeout", [math.inf, 1e30, 1e12])
+def test_a_timeout_beyond_all_measure_is_none(serve: Serve, dial: Dial, timeout: float) -> None:
+    client = dial(serve(ECHO), timeout=timeout)
+    assert client.echo(1) == 1
+    assert client.echo(2, timeout=timeout) == 2
+
+
+def test_a_timeout_that_is_no_number_is_the_callers_mistake(serve: Serve, dial: Dial) -> None:
+    client = dial(serve(ECHO))
+    with pytest.raises(ValueError, match="NaN"):
+        client.echo(1, timeout=math.nan)
+    assert client.echo(2) == 2
+
+
+class Hostile(Exception):
+    def __str__(self) -> str:
+        raise SystemExit("not even looked at without an end")
+
+
+def test_an_error_that_ends_whoever_looks_at_it_arrives_all_the_same(
+    serve: Serve, dial: Dial
+) -> None:
+    def fail() -> None:
+        raise Hostile
+
+    client = dial(serve({"fail": fail, **ECHO}))
+    with pytest.raises(zerorpc.RemoteError) as caught:
+        client.fail()
+    assert caught.value.name == "Hostile"
+    assert client.echo(1) == 1
