@@ -47,7 +47,7 @@ def _items(channel: Channel, event: Event, _owner: object) -> Iterator[Any]:
                 event = wait(channel)
         BY_ANSWER[event.name].result(event, iter_nothing)  # an ERR raises
     finally:
-        channel.home.close_channel(channel)
+        channel.home.let_go(channel)
 
 
 def _hooked_items(
@@ -71,4 +71,4 @@ def _hooked_items(
         context.hook_client_after_request(request, None, error)
         raise
     finally:
-        channel.home.close_channel(channel)
+        channel.home.let_go(channel)

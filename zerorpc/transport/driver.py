@@ -215,6 +215,15 @@ class Driver:
         if message is not None and home.pump.unusable is None:
             home.pump.send(message)
 
+    def let_go(self, channel: Channel) -> None:
+        """Close, at the loop's next turn, the channel of a stream that nobody reads any more.
+
+        It may be the garbage collector that found out: in another thread, or in the middle of a
+        drain, whose lock it would wait for in vain. So nothing else is touched here.
+        """
+        if channel.state is OPEN and self.pump.unusable is None:
+            self.hub.loop.run_callback_threadsafe(self.close_channel, channel)
+
     def last_word(self, channel: Channel, name: str, message: str) -> None:
         """Tell the peer with an ERR, whatever its credit, that this channel is over."""
         if channel.state is OPEN:
