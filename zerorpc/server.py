@@ -93,7 +93,7 @@ class Server(SocketBase):
         self._is_running = True
         self._stop_requested.clear()
         self._stop_by = math.inf
-        self._workers = Workers(self._serve, self._pool_size, self._is_idle.set)
+        self._workers = Workers(self._serve, self._pool_size, self._is_idle.set, _is_wanted)
         self._driver.on_request = self._submit  # only now, so that a server can be dropped
         self._driver.pump.start_reading()
         try:
@@ -226,6 +226,10 @@ class Server(SocketBase):
         finally:
             # Else each call leaves a cycle of seven objects, which only the collector would free.
             channel.wake = nobody
+
+
+def _is_wanted(request: Request) -> bool:
+    return request.channel.state is OPEN
 
 
 class _Call:

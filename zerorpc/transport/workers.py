@@ -24,6 +24,10 @@ Job = TypeVar("Job")
 
 # Parked greenlets kept for the next burst: 8 kB each.
 _KEEP = 1000
+# Jobs that had to wait and are then run back to back, before the loop gets a turn.
+_IN_A_ROW = 256
+# So many may wait before those that nobody wants any more are looked for.
+_PENDING_UNSEEN = 64
 
 
 class Worker(_Greenlet, Generic[Job]):
@@ -70,7 +74,9 @@ class Workers(Generic[Job]):
     """Runs `serve(job)` for each submitted job, at most `limit` at a time, in order of arrival.
 
     `serve` may raise nothing but `GreenletExit`, after which its greenlet is not used again.
-    `on_idle` is called whenever the last job has ended and none waits.
+    `on_idle` is called whenever the last job has ended and none waits. Jobs that wait for their
+    turn are forgotten when `is_wanted` says so: callers that give up and call again would else
+    fill the memory.
     """
 
     def __init__(
@@ -78,9 +84,13 @@ class Workers(Generic[Job]):
         serve: Callable[[Job], None],
         limit: int | None = None,
         on_idle: Callable[[], None] | None = None,
+        is_wanted: Callable[[Job], bool] | None = None,
     ) -> None:
         self.serve = serve
         self._on_idle = on_idle
+        self._is_wanted = is_wanted
+        self._look_at = _PENDING_UNSEEN
+        self._in_a_row = 0
         self.limit = limit
         self.hub = gevent.get_hub()
         self.context = contextvars.copy_context()
@@ -91,9 +101,14 @@ class Workers(Generic[Job]):
 
     def submit(self, job: Job) -> None:
         """Run `job` now, until it first waits; or later, when `limit` are running. Hub only."""
-        if self.limit is not None and len(self.busy) >= self.limit:
+        if self.limit is not None and (self.pending or len(self.busy) >= self.limit):
             self.pending.append(job)
-            return
+            if len(self.pending) > self._look_at:
+                self._forget_unwanted()
+        else:
+            self._start(job)
+
+    def _start(self, job: Job) -> None:
         if self.idle:
             worker = self.idle.pop()
             worker.job = job
@@ -102,18 +117,28 @@ class Workers(Generic[Job]):
         self.busy.add(worker)
         worker.switch()
 
+    def _forget_unwanted(self) -> None:
+        """Look through what waits, each time it has doubled: that is a constant cost per job."""
+        if self._is_wanted is not None:
+            self.pending = deque(filter(self._is_wanted, self.pending))
+        self._look_at = max(_PENDING_UNSEEN, 2 * len(self.pending))
+
     def is_done(self, worker: Worker[Job], is_reusable: bool) -> None:
         """Take note that `worker` ended its job; starts the next one that waits."""
-        if self.pending and not self.is_closed and is_reusable:
-            worker.job = self.pending.popleft()
-            return
-        self.busy.discard(worker)
         if self.pending and not self.is_closed:
-            fresh = Worker(self, self.pending.popleft())
-            self.busy.add(fresh)
-            self.hub.loop.run_callback(fresh.switch)
-        if self._on_idle is not None and not self.busy:
+            self._in_a_row += 1
+            if is_reusable and self._in_a_row < _IN_A_ROW:
+                worker.job = self.pending.popleft()
+                return
+            self._in_a_row = 0
+            self.hub.loop.run_callback(self._start_next)
+        self.busy.discard(worker)
+        if self._on_idle is not None and not self.busy and not self.pending:
             self._on_idle()
+
+    def _start_next(self) -> None:
+        if self.pending and not self.is_closed:
+            self._start(self.pending.popleft())
 
     def cancel(self, worker: Worker[Job], error: BaseException) -> None:
         """Raise `error` in the job that `worker` runs, if it still runs when the hub gets there."""
