@@ -21,7 +21,14 @@ def context() -> Iterator[zerorpc.Context]:
 
 
 @pytest.fixture
-def keep(context: zerorpc.Context) -> Iterator[Keep]:
+def other_context() -> Iterator[zerorpc.Context]:
+    """A second one, for an end that has other hooks and types than the first."""
+    with zerorpc.Context() as made:
+        yield made
+
+
+@pytest.fixture
+def keep(context: zerorpc.Context, other_context: zerorpc.Context) -> Iterator[Keep]:
     """Close whatever it is given when the test ends, the last first, and before its context."""
     with ExitStack() as stack:
 

@@ -76,21 +76,19 @@ def test_a_trace_id_goes_along_through_servers_and_back(
 
 
 def test_headers_of_answers_carry_the_servers_context(
-    serve: Serve, dial: Dial, context: zerorpc.Context
+    serve: Serve, dial: Dial, context: zerorpc.Context, other_context: zerorpc.Context
 ) -> None:
     context.register_middleware({"get_task_context": lambda: {"a": 1, "b": 1}})
     context.register_middleware({"get_task_context": lambda: {"b": 2}})
-    replies = []
-    with zerorpc.Context() as other:
-        other.register_middleware(
-            {"client_after_request": lambda request, reply, error: replies.append(reply.header)}
-        )
-        client = dial(serve(SERVICE, context=context), context=other)
-        client.add(1, 2)
-        list(client.count(2))
-        with pytest.raises(zerorpc.RemoteError):
-            client.fail()
-        client.close()
+    replies: list[dict[str, Any]] = []
+    other_context.register_middleware(
+        {"client_after_request": lambda request, reply, error: replies.append(reply.header)}
+    )
+    client = dial(serve(SERVICE, context=context), context=other_context)
+    client.add(1, 2)
+    list(client.count(2))
+    with pytest.raises(zerorpc.RemoteError):
+        client.fail()
     assert [(header["a"], header["b"]) for header in replies] == [(1, 2)] * 3
 
 
