@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -16,7 +16,7 @@ import gevent.event
 import zmq
 
 from zerorpc.context import Context
-from zerorpc.errors import RemoteProtocolError, TimeoutExpired
+from zerorpc.errors import ClosedError, RemoteProtocolError, TimeoutExpired
 from zerorpc.limits import Limits
 from zerorpc.methods import expose
 from zerorpc.patterns import describe_exception
@@ -147,7 +147,9 @@ class Puller(_OneWay):
         target = self if methods is None else methods
         self._methods = expose(target, frozenset(dir(Puller)) if target is self else frozenset())
         self._stop_requested = gevent.event.Event()
+        self._is_idle = gevent.event.Event()
         self._workers: Workers[Event] | None = None
+        self._left: deque[Event] = deque()
         self._topics: tuple[str, ...] | None = None
         self._received = 0
         self._dropped: Counter[str] = Counter()
@@ -159,27 +161,51 @@ class Puller(_OneWay):
         return self._methods[method](*args)
 
     def run(self) -> None:
-        """Receive until `stop()` or `close()`."""
+        """Receive until `stop()` or `close()`; can be run again after `stop()`."""
         self._pump.check_usable()
+        if self._workers is not None:
+            raise RuntimeError("this puller is running already")
         self._stop_requested.clear()
-        self._workers = Workers(self._serve, 1, self._on_idle)
+        self._workers = workers = Workers(self._serve, 1, self._on_idle)
         self._pump.on_batch = self._on_batch  # only now, so that a puller can be dropped
+        gevent.get_hub().loop.run_callback(self._take_up, self._left)
+        self._left = deque()
         self._pump.start_reading()
         try:
             self._stop_requested.wait()
+            while workers.busy and self._pump.unusable is None:
+                self._is_idle.clear()
+                self._is_idle.wait()
         finally:
             self._pump.stop_reading()
             self._pump.on_batch = _ignore
-            self._workers.close()
+            self.stop()
+            workers.close()
+            self._workers = None
 
     def stop(self) -> None:
-        """Let `run()` end after the message that is being handled."""
+        """Let `run()` end after the message that is being handled.
+
+        Returns at once. What was received but not handled yet is kept for the next `run()`.
+        """
         self._stop_requested.set()
+        if self._workers is not None:
+            self._left.extend(self._workers.pending)
+            self._workers.pending.clear()
 
     def close(self) -> None:
-        """Stop and close the socket."""
+        """Stop at once, raise `ClosedError` in the method that runs, and close the socket."""
         self.stop()
+        workers = self._workers
+        for worker in list(workers.busy) if workers is not None else ():
+            if worker is not gevent.getcurrent() and workers is not None:
+                workers.cancel(worker, ClosedError("the puller was closed"))
+        if self._left:
+            _log.warning("closed with %d messages that were not handled", len(self._left))
+            self._dropped["closed"] += len(self._left)
+            self._left.clear()
         self._pump.close()
+        self._is_idle.set()  # for a `run()` that waits for a method which does not give in
 
     def statistics(self) -> dict[str, Any]:
         """Return counters: messages received, and dropped by reason."""
@@ -196,15 +222,27 @@ class Puller(_OneWay):
                     _log.warning("dropped a message: %s", error)
                 self._dropped[error.reason] += 1
                 continue
-            if workers is not None and self._is_wanted(event):
-                workers.submit(event)
+            if self._is_wanted(event):
+                self._submit(event)
         if workers is not None and len(workers.pending) > _MOST_PENDING:
             self._pump.stop_reading()
+
+    def _take_up(self, left: Iterable[Event]) -> None:
+        """Handle, before anything that comes now, what a former run has left."""
+        for event in left:
+            self._submit(event)
+
+    def _submit(self, event: Event) -> None:
+        if self._workers is None or self._stop_requested.is_set():
+            self._left.append(event)
+        else:
+            self._workers.submit(event)
 
     def _is_wanted(self, event: Event) -> bool:
         return self._topics is None or event.name.startswith(self._topics)
 
     def _on_idle(self) -> None:
+        self._is_idle.set()
         if not self._stop_requested.is_set():
             self._pump.start_reading()
 

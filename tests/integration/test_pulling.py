@@ -1,0 +1,121 @@
+"""How a Puller ends: after its message, and what it had received is kept, or counted."""
+
+from __future__ import annotations
+
+import gevent
+import pytest
+
+import zerorpc
+from tests.integration.running import ANY_PORT, Gate, Keep, begin, outcome, wait_until
+
+
+class Interruption(Exception):
+    """Comes from outside."""
+
+
+class Work:
+    """Notes what it is given, and waits at a gate first."""
+
+    def __init__(self) -> None:
+        self.gate = Gate()
+        self.done: list[int] = []
+
+    def note(self, number: int) -> None:
+        """Wait, then note."""
+        self.gate.enter()
+        self.done.append(number)
+
+
+@pytest.fixture
+def work() -> Work:
+    return Work()
+
+
+@pytest.fixture
+def puller(keep: Keep, work: Work) -> zerorpc.Puller:
+    made: zerorpc.Puller = keep(zerorpc.Puller({"note": work.note}))
+    return made
+
+
+def push(keep: Keep, puller: zerorpc.Puller, count: int) -> None:
+    pusher = keep(zerorpc.Pusher())
+    pusher.connect(puller.bind(ANY_PORT))
+    for number in range(count):
+        pusher.note(number)
+
+
+def test_run_ends_after_the_message_that_is_being_handled(
+    keep: Keep, puller: zerorpc.Puller, work: Work
+) -> None:
+    running = begin(puller.run)
+    push(keep, puller, 5)
+    wait_until(lambda: puller.statistics()["events_received"] == 5, "all have come")
+    puller.stop()
+    assert not running.ready()
+    work.gate.open()
+    outcome(running)
+    assert work.done == [0]
+
+
+def test_what_was_received_is_handled_by_the_next_run(
+    keep: Keep, puller: zerorpc.Puller, work: Work
+) -> None:
+    running = begin(puller.run)
+    push(keep, puller, 500)
+    wait_until(lambda: puller.statistics()["events_received"] == 500, "all have come")
+    puller.stop()
+    work.gate.open()
+    outcome(running)
+    running = begin(puller.run)
+    wait_until(lambda: len(work.done) == 500, "all are handled")
+    puller.stop()
+    outcome(running)
+    assert work.done == list(range(500))
+
+
+def test_a_method_may_stop_its_own_puller(keep: Keep) -> None:
+    done: list[int] = []
+
+    def note(number: int) -> None:
+        done.append(number)
+        stopper.stop()
+
+    stopper = keep(zerorpc.Puller({"note": note}))
+    push(keep, stopper, 5)
+    for round_ in range(1, 6):
+        outcome(begin(stopper.run))
+        assert done == list(range(round_))
+
+
+def test_close_ends_the_method_that_runs_and_counts_the_rest(
+    keep: Keep, puller: zerorpc.Puller, work: Work
+) -> None:
+    running = begin(puller.run)
+    push(keep, puller, 5)
+    wait_until(lambda: puller.statistics()["events_received"] == 5, "all have come")
+    puller.close()
+    outcome(running)
+    assert work.gate.ended == ["ClosedError"]
+    assert puller.statistics()["dropped"] == {"closed": 4}
+
+
+def test_a_puller_runs_once_at_a_time(puller: zerorpc.Puller) -> None:
+    running = begin(puller.run)
+    with pytest.raises(RuntimeError, match="running already"):
+        puller.run()
+    puller.stop()
+    outcome(running)
+
+
+def test_an_interrupted_run_keeps_what_it_received(
+    keep: Keep, puller: zerorpc.Puller, work: Work
+) -> None:
+    running = begin(puller.run)
+    push(keep, puller, 3)
+    wait_until(lambda: puller.statistics()["events_received"] == 3, "all have come")
+    running.kill(Interruption, block=False)
+    with pytest.raises(Interruption):
+        outcome(running)
+    work.gate.open()
+    gevent.spawn(puller.run)
+    wait_until(lambda: sorted(work.done) == [0, 1, 2], "all are handled")
