@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import subprocess
 import sys
 from contextlib import closing
+from typing import Any
+
+import zmq
 
 import zerorpc
-from tests.integration.running import ANY_PORT, PATIENCE, Dial, Keep, Serve, begin, wait_until
+from tests.integration.raw_server import RawServer
+from tests.integration.running import (
+    ANY_PORT,
+    PATIENCE,
+    Dial,
+    Keep,
+    Serve,
+    begin,
+    outcome,
+    wait_until,
+)
 from tests.programs import ROOT
 
 ECHO = {"echo": lambda value: value}
@@ -89,3 +103,27 @@ def test_a_host_name_is_looked_up_where_gevent_has_patched_everything() -> None:
         check=False,
     )
     assert (found.stdout, found.returncode) == ("found\n", 0), found.stderr
+
+
+def test_all_that_came_before_the_end_of_a_connection_counts(dial: Dial) -> None:
+    """More than the loop reads at a time, and the loop stood still when the connection ended."""
+    count = 900
+    raw = RawServer()
+    client = dial(raw.endpoint, heartbeat=None)
+    calling = begin(client.numbers)
+    request = raw.take()
+    raw.answer(request, "STREAM", 0)
+    numbers = outcome(calling)
+    assert next(numbers) == 0
+    reading = begin(next, numbers)
+    grant = raw.take()
+    assert (grant.name, grant.args[0] > count) == ("_zpc_more", True)
+    for number in range(1, count):
+        raw.answer(request, "STREAM", number)
+    raw.answer(request, "STREAM_DONE", None)
+    raw.socket.close(linger=int(1000 * PATIENCE))
+    raw.context.term()
+    monitor: Any = client._routes._drivers[0]._monitor
+    # Natively, so that no greenlet runs meanwhile, and without taking the news from the monitor.
+    assert select.select([monitor._events.getsockopt(zmq.FD)], [], [], PATIENCE)[0]
+    assert [outcome(reading), *numbers] == list(range(1, count))

@@ -311,7 +311,8 @@ class Driver:
             self._reconnecting.came_up()
         elif not self.endpoints.bound or not self.connections:
             # Of a socket that is bound for many peers nobody knows whose calls are lost.
-            self.pump.read_now()
+            # What came before the end still counts, and would be lost with the connection.
+            self.pump.read_all()
             self._perform(self.multiplexer.lose(None, f"the connection to {endpoint} broke"))
             if self.endpoints.connected and self.pump.unusable is None:
                 self.connections = 0

@@ -224,6 +224,12 @@ class Pump:
         if not self._is_draining:
             self._drain()
 
+    def read_all(self) -> None:
+        """Handle everything that lies in the socket, which is no more than libzmq queues."""
+        self.read_now()
+        while not self.is_drained and self.unusable is None:
+            self.read_now()
+
     def flush(self, timeout: float) -> bool:
         """Wait until everything queued has gone to ZeroMQ, at most `timeout` seconds."""
         with gevent.Timeout(timeout, False):  # type: ignore[arg-type]  # False means: no exception
