@@ -30,9 +30,6 @@ _log = logging.getLogger("zerorpc.server")
 # What is left to say when draining is over may take this long (seconds) to reach ZeroMQ, and then
 # this long to leave the process.
 _FLUSH_S = 1.0
-# Our clients cannot read any more what has arrived when the connection ends (libzmq drops it where
-# IMMEDIATE is set), so what was said last gets this long (seconds) to be read before we hang up.
-_READ_S = 0.1
 
 
 class Server(SocketBase):
@@ -124,26 +121,20 @@ class Server(SocketBase):
         self._is_closed = True
         self.stop(0)
         driver = self._driver
-        has_news = bool(driver.multiplexer.channels)
         self._cancel_all("the server was closed")
         if driver.pump.unusable is None and gevent.getcurrent() is not driver.hub:
             driver.pump.flush(_FLUSH_S)
-            if has_news:
-                gevent.sleep(_READ_S)
         driver.close(linger=_FLUSH_S)
 
     def _drain(self) -> None:
         if self._is_closed:
             return
         self._driver.multiplexer.admission.is_draining = True
-        has_news = bool(self._driver.multiplexer.channels)
         self._await_idle()
         self._cancel_all("the server stopped before the call had ended")
         self._stop_by = monotonic() + _FLUSH_S  # a handler's `finally` may take a moment too
         self._await_idle()
         self._driver.pump.flush(_FLUSH_S)
-        if has_news:
-            gevent.sleep(_READ_S)
 
     def _await_idle(self) -> None:
         """Wait until no handler runs, or the time that is left for them is over."""
