@@ -41,7 +41,7 @@ def half_open(size: Size) -> Facts:
 def delayed(size: Size) -> Facts:
     """A slow line is only slow: every call gives its value, every stream is whole."""
     interval = size.seconds(5.0, 0.6)
-    rounds, items = size.count(20, 2), size.count(50_000, 3000)
+    rounds, items = size.count(10, 2), size.count(5000, 3000)
     with (
         ServerProcess(heartbeat=interval) as server,
         Proxy(server.endpoint) as proxy,
