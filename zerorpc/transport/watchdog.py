@@ -13,6 +13,7 @@ from __future__ import annotations
 import weakref
 from typing import Protocol
 
+import zmq
 from gevent import monkey
 
 _sleep = monkey.get_original("time", "sleep")
@@ -62,7 +63,10 @@ class Watchdog:
                     self._is_running = False
                     return
             for each in watched:
-                each.beat_if_overdue()
+                try:
+                    each.beat_if_overdue()
+                except zmq.ZMQError:  # someone ended its context: it has no socket to beat on
+                    self.discard(each)
             shortest = min(each.interval or _LONGEST_SLEEP_S for each in watched)
             del watched, each
             _sleep(min(shortest / _LOOKS_PER_INTERVAL, _LONGEST_SLEEP_S))
