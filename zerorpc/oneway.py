@@ -23,7 +23,7 @@ from zerorpc.patterns import describe_exception
 from zerorpc.sockets import SocketBase, remote_method
 from zerorpc.transport import Pump, Workers
 from zerorpc.transport.endpoints import Endpoints
-from zerorpc.transport.process import close_when_dropped, holders
+from zerorpc.transport.process import close_when_dropped, hold
 from zerorpc.wire import VERSION, Blob, Event
 
 _log = logging.getLogger("zerorpc.oneway")
@@ -53,7 +53,7 @@ class _OneWay(SocketBase):
             max_event_bytes=self._limits.event_bytes,
         )
         self._places = Endpoints(self._pump)
-        holders.add(self._pump)
+        hold(self._pump, self._context)
         close_when_dropped(self, self._pump.close)
 
     @property
@@ -195,6 +195,9 @@ class Puller(_OneWay):
 
     def close(self) -> None:
         """Stop at once, raise `ClosedError` in the method that runs, and close the socket."""
+        if not self._pump.home.is_here:
+            self._pump.home.call(self.close)
+            return
         self.stop()
         workers = self._workers
         for worker in list(workers.busy) if workers is not None else ():

@@ -24,10 +24,11 @@ from zerorpc.transport.deputy import Deputy
 from zerorpc.transport.endpoints import Endpoints
 from zerorpc.transport.monitor import Monitor
 from zerorpc.transport.prober import Prober
-from zerorpc.transport.process import holders
+from zerorpc.transport.process import hold
 from zerorpc.transport.pump import Pump
 from zerorpc.transport.reconnecting import Reconnecting
 from zerorpc.transport.router import RouterPump
+from zerorpc.transport.threads import end_watcher
 from zerorpc.transport.watchdog import watchdog
 from zerorpc.wire import Blob, Event
 
@@ -78,6 +79,7 @@ class Driver:
             self.pump = Pump(context, zmq.DEALER, self._on_batch, **bounds)
         self.endpoints = Endpoints(self.pump)
         self.hub = gevent.get_hub()
+        self.home = self.pump.home
         self._monitor = Monitor(self.pump.socket, self._on_connection)
         self._timer = self.hub.loop.timer(0)
         self._prober = Prober(self._probe, lambda: bool(multiplexer.channels))
@@ -85,7 +87,7 @@ class Driver:
         self._armed = float("inf")
         self._warned_at = float("-inf")
         self._warned_count = 0
-        holders.add(self)
+        hold(self, context)
         self._deputy = Deputy(self.pump, multiplexer)
         if self.interval is not None:
             watchdog.add(self)
@@ -222,7 +224,7 @@ class Driver:
         drain, whose lock it would wait for in vain. So nothing else is touched here.
         """
         if channel.state is OPEN and self.pump.unusable is None:
-            self.hub.loop.run_callback_threadsafe(self.close_channel, channel)
+            self.home.call(self.close_channel, channel)
 
     def last_word(self, channel: Channel, name: str, message: str) -> None:
         """Tell the peer with an ERR, whatever its credit, that this channel is over."""
@@ -243,6 +245,9 @@ class Driver:
 
     def close(self, linger: float = 0.0) -> None:
         """Close the socket; whoever waits on one of its channels gets `ClosedError`."""
+        if not self.home.is_here:
+            self.home.call(self.close, linger)
+            return
         if self.pump.unusable is None:
             self._monitor.close()
             self._stop_timers()
@@ -261,14 +266,13 @@ class Driver:
         watchdog.discard(self)
         self._prober.close()
         self._reconnecting.close()
-        self._timer.stop()
-        self._timer.close()
+        end_watcher(self._timer)
 
     def _fail_all(self, error: ZerorpcError) -> None:
         for channel in list(self.multiplexer.channels.values()):
             self.multiplexer.fail(channel, error)
             # Not from here: the owner may be the one that closes, or wait elsewhere in user code.
-            self.hub.loop.run_callback(_wake, channel)
+            self.home.call(_wake, channel)
 
     # -- the loop's side ---------------------------------------------------------------------
 
@@ -331,8 +335,7 @@ class Driver:
 
     def _arm(self, deadline: float) -> None:
         self._armed = deadline
-        self._timer.stop()
-        self._timer.close()
+        end_watcher(self._timer)
         self._timer = self.hub.loop.timer(max(0.0, deadline - monotonic()))
         self._timer.start(self._tick)
 

@@ -14,6 +14,8 @@ from typing import Any
 import gevent
 import zmq
 
+from zerorpc.transport.threads import end_watcher
+
 _NUMBERS = itertools.count()
 _UP = int(zmq.EVENT_HANDSHAKE_SUCCEEDED)
 _DOWN = int(zmq.EVENT_DISCONNECTED)
@@ -77,8 +79,7 @@ class Monitor:
 
     def abandon(self) -> None:
         """Stop watching without touching the sockets, as the child of a fork must."""
-        self._io.stop()
-        self._io.close()
+        end_watcher(self._io)
 
     def close(self) -> None:
         """Stop watching."""

@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import gevent
 
+from zerorpc.transport.threads import end_watcher
+
 # When to look (seconds): soon, so that those that vanish together are looked for together, and
 # again, since libzmq may take longer to forget the route than to report the connection.
 _AFTER_S = (0.01, 0.05, 0.25, 1.0)
@@ -46,5 +48,4 @@ class Prober:
 
     def close(self) -> None:
         """Look no more."""
-        self._timer.stop()
-        self._timer.close()
+        end_watcher(self._timer)

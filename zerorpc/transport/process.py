@@ -17,11 +17,14 @@ from typing import Any, Protocol
 import gevent
 import zmq
 
+from zerorpc.transport.threads import Home, close_with_thread
 from zerorpc.transport.watchdog import allocate_lock, start_thread, watchdog
 
 
 class Inherited(Protocol):
     """Something that a child process must not use."""
+
+    home: Home
 
     def abandon(self, reason: str) -> None:
         """Become unusable, for `reason`, without touching any socket."""
@@ -35,7 +38,8 @@ class Inherited(Protocol):
 _END_S = 2.0
 
 _contexts: weakref.WeakSet[zmq.Context[Any]] = weakref.WeakSet()
-holders: weakref.WeakSet[Inherited] = weakref.WeakSet()
+# What holds sockets, and the context that they are of.
+_holders: weakref.WeakKeyDictionary[Inherited, zmq.Context[Any]] = weakref.WeakKeyDictionary()
 _forks = itertools.count(1)
 _ancestry = [0]
 
@@ -54,10 +58,22 @@ def end_with_process(context: zmq.Context[Any]) -> None:
     _contexts.add(context)
 
 
+def hold(holder: Inherited, context: zmq.Context[Any]) -> None:
+    """Close `holder`, which has sockets of `context`, with its thread, and do not inherit it."""
+    _holders[holder] = context
+    close_with_thread(holder)
+
+
 def _end_contexts() -> None:
-    for holder in list(holders):
-        holder.close()
-    for context in list(_contexts):
+    in_use = set()
+    for holder, context in list(_holders.items()):
+        if holder.home.is_here:
+            holder.close()
+        else:
+            # A daemon thread goes on until the process is gone. Pulling a socket away from under
+            # it ended nine processes of ten by a segmentation fault.
+            in_use.add(context)
+    for context in set(_contexts) - in_use:
         ended = allocate_lock()
         ended.acquire()
         # In a thread, because it waits for sockets that others have left open, if need be for ever.
@@ -76,15 +92,15 @@ def close_when_dropped(owner: object, close: Callable[[], None]) -> None:
     `close` must not hold the owner itself. The garbage collector may find the owner anywhere, in
     another thread too, where the sockets must not be touched: hence by way of the loop.
     """
-    finalizer = weakref.finalize(owner, gevent.get_hub().loop.run_callback_threadsafe, close)
+    finalizer = weakref.finalize(owner, Home().call, close)
     finalizer.atexit = False
 
 
 def _after_fork_in_child() -> None:
     _ancestry.append(next(_forks))
-    for holder in list(holders):
+    for holder in list(_holders):
         holder.abandon("it was made by the parent of this process; make a new one after fork()")
-    holders.clear()
+    _holders.clear()
     _contexts.clear()  # theirs to end, not ours
     watchdog.reset()
     gevent.reinit()

@@ -23,6 +23,7 @@ from gevent import monkey
 from zmq.backend.cython._zmq import Socket as _Backend
 
 from zerorpc.errors import ClosedError, EndpointError
+from zerorpc.transport.threads import Home, end_watcher
 from zerorpc.wire import Blob, Frames
 
 _allocate_lock = monkey.get_original("_thread", "allocate_lock")
@@ -103,6 +104,7 @@ class Pump:
         self.is_drained = True
         self.unusable: str | None = None
         self.hub: gevent.hub.Hub | None = gevent.get_hub()
+        self.home = Home()
         self._tx, self._rx, self._get = (
             getattr(_Backend, name).__get__(self.socket) for name in ("send", "recv", "get")
         )
@@ -243,19 +245,20 @@ class Pump:
 
     def close(self, linger: float = 0.0) -> None:
         """Close the socket; `linger` seconds are left to ZeroMQ for what it already took."""
-        if self.unusable is None:
+        if not self.home.is_here:
+            self.home.call(self.close, linger)
+        elif self.unusable is None:
             with self.lock:
                 self.abandon("it was closed")
                 self.socket.close(linger=int(linger * 1000))
-            self._run_callback(self._wake_waiting)
+            self.home.call(self._wake_waiting)
 
     def abandon(self, reason: str) -> None:
         """Stop using the socket without touching it, as the child of a fork must."""
         self.unusable = reason
         self.hub = None
-        for watcher in (self._io, self._kick):
-            watcher.stop()
-            watcher.close()
+        end_watcher(self._io)
+        end_watcher(self._kick)
 
     def check_usable(self) -> None:
         """Raise `ClosedError` with the reason when this thread or process cannot use the socket."""

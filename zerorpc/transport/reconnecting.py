@@ -12,6 +12,7 @@ import gevent
 
 from zerorpc.transport.endpoints import Endpoints
 from zerorpc.transport.pump import Pump
+from zerorpc.transport.threads import end_watcher
 
 # A connection that did not last this long (seconds) is made again after that only: a server that
 # takes and drops connections would else be asked as fast as the network allows.
@@ -50,5 +51,4 @@ class Reconnecting:
 
     def close(self) -> None:
         """Connect no more."""
-        self._timer.stop()
-        self._timer.close()
+        end_watcher(self._timer)

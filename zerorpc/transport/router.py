@@ -15,6 +15,7 @@ import gevent
 import zmq
 
 from zerorpc.transport.pump import MESSAGE_BYTES, NOBLOCK, Pump, payload_of
+from zerorpc.transport.threads import end_watcher
 from zerorpc.wire import Blob, Frames
 
 # A peer that was full is tried again after this (seconds), and less often while it takes nothing.
@@ -71,8 +72,7 @@ class RouterPump(Pump):
     def abandon(self, reason: str) -> None:
         """Stop using the socket without touching it, as the child of a fork must."""
         super().abandon(reason)
-        self._retry.stop()
-        self._retry.close()
+        end_watcher(self._retry)
 
     def _receive(self) -> list[Blob]:
         receive = self._rx
@@ -124,8 +124,7 @@ class RouterPump(Pump):
         self._after_exchange()
         if self._parked and self.unusable is None:
             self._retry_s = _RETRY_S if has_moved else min(2 * self._retry_s, _RETRY_MAX_S)
-            self._retry.stop()
-            self._retry.close()
+            end_watcher(self._retry)
             self._retry = gevent.get_hub().loop.timer(self._retry_s)
             self._retry.start(self._retry_parked)
         if has_moved:

@@ -1,0 +1,78 @@
+"""Which thread a socket belongs to, and what becomes of it when that thread ends.
+
+A socket and its watchers may be used in one thread only, the one with the loop they were made for.
+What another thread wants, `close()` above all, is handed over to that loop.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Protocol
+
+import gevent
+from gevent import monkey
+
+# The native ones, where gevent has patched these modules too: its own know greenlets only.
+_get_ident = monkey.get_original("_thread", "get_ident")
+_local = monkey.get_original("_thread", "_local")()
+
+
+class Closable(Protocol):
+    """Something to be closed."""
+
+    def close(self) -> None:
+        """Close it; harmless when it is closed."""
+
+
+class Home:
+    """The thread that this was made in, and the loop that runs there."""
+
+    __slots__ = ("_ident", "_loop")
+
+    def __init__(self) -> None:
+        self._ident = _get_ident()
+        self._loop = gevent.get_hub().loop
+
+    @property
+    def is_here(self) -> bool:
+        """Whether that is the running thread."""
+        return bool(_get_ident() == self._ident)
+
+    def call(self, functor: Callable[..., Any], *args: Any) -> None:
+        """Have a function called there, at the loop's next turn; never, where the loop is gone."""
+        with suppress(ValueError):
+            self._loop.run_callback_threadsafe(functor, *args)
+
+
+def end_watcher(watcher: Any) -> None:
+    """Stop a watcher for good, also where its loop was destroyed first (`hub.destroy()`)."""
+    with suppress(ValueError):  # which is how gevent says so
+        watcher.stop()
+        watcher.close()
+
+
+class _Tenure:
+    """Lives as long as its thread, whose locals hold it."""
+
+
+def close_with_thread(held: Closable) -> None:
+    """Have `held` closed when the running thread ends, since its loop runs no more then.
+
+    A thread that ends drops its clients, if it did not close them, too late for its loop to do so.
+    """
+    if not hasattr(_local, "tenure"):
+        _local.tenure = _Tenure()
+        _local.held = weakref.WeakSet()
+        end = weakref.finalize(_local.tenure, _close_all, _local.held, os.getpid())
+        end.atexit = False
+    _local.held.add(held)
+
+
+def _close_all(held: weakref.WeakSet[Closable], process: int) -> None:
+    # In the child of a fork the threads of its parent end, but what they held is the parent's.
+    if os.getpid() == process:
+        for each in list(held):
+            each.close()
