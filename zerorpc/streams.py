@@ -35,7 +35,7 @@ def _started(iterator: Iterator[Any]) -> Iterator[Any]:
 
 
 def _items(channel: Channel, event: Event, _owner: object) -> Iterator[Any]:
-    wait, take = channel.home.wait, channel.take
+    take = channel.take
     try:
         yield None
         while event.name == STREAM:
@@ -44,7 +44,7 @@ def _items(channel: Channel, event: Event, _owner: object) -> Iterator[Any]:
             if channel.unread and channel.until_grant > 1:
                 event = take() or event  # never None, as there is something unread
             else:
-                event = wait(channel)
+                event = _wait(channel)
         BY_ANSWER[event.name].result(event, iter_nothing)  # an ERR raises
     finally:
         channel.home.let_go(channel)
@@ -53,12 +53,11 @@ def _items(channel: Channel, event: Event, _owner: object) -> Iterator[Any]:
 def _hooked_items(
     channel: Channel, event: Event, request: Event, context: Context, _owner: object
 ) -> Iterator[Any]:
-    wait = channel.home.wait
     try:
         yield None
         while event.name == STREAM:
             yield event.args
-            event = wait(channel)
+            event = _wait(channel)
         failure: BaseException | None = None
         try:
             BY_ANSWER[event.name].result(event, iter_nothing)
@@ -72,3 +71,9 @@ def _hooked_items(
         raise
     finally:
         channel.home.let_go(channel)
+
+
+def _wait(channel: Channel) -> Event:
+    channel.home.pump.check_usable()  # someone may have carried the iterator to another thread
+    event: Event = channel.home.wait(channel)
+    return event
