@@ -260,6 +260,10 @@ class Driver:
             self._monitor.abandon()
             self._stop_timers()
             self.pump.abandon(reason)
+            # A handler that forked goes on in the child: it learns at its next word that nobody is
+            # there. Who only waits is left to wait, as are all greenlets that a child inherits.
+            for channel in self.multiplexer.channels.values():
+                channel.fail(ClosedError(reason))
             self.multiplexer.channels.clear()
 
     def _stop_timers(self) -> None:

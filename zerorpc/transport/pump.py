@@ -403,9 +403,10 @@ class Pump:
 
     def _flush_now(self) -> None:
         """Send what is queued in the middle of a batch, or of a caller that does not wait."""
+        # Before the lock, which a watchdog may have held at the moment of a fork: for ever, then.
+        if self.unusable is not None:
+            return
         with self.lock:
-            if self.unusable is not None:
-                return
             self._send_queued()
             is_readable = self._get(_EVENTS) & _POLLIN
         # Whatever follows wakes greenlets, which only the hub may do: leave it to a drain.
