@@ -319,6 +319,9 @@ class Driver:
             self._reconnecting.came_up()
         elif not self.endpoints.bound or not self.connections:
             # Of a socket that is bound for many peers nobody knows whose calls are lost.
+            if self.endpoints.connected:
+                # First of all, as those who are woken by what follows may call again at once.
+                self._reconnecting.hold(True)
             # What came before the end still counts, and would be lost with the connection.
             self.pump.read_all()
             self._perform(self.multiplexer.lose(None, f"the connection to {endpoint} broke"))

@@ -27,6 +27,7 @@ class Reconnecting:
         self._pump = pump
         self._endpoints = endpoints
         self._up_since = 0.0
+        self._has_left = False
         self._timer = gevent.get_hub().loop.timer(0)
 
     def hold(self, is_held: bool) -> None:
@@ -43,11 +44,18 @@ class Reconnecting:
     def went_down(self) -> None:
         """Leave a connection that broke, whose calls have ended, and make another."""
         self.hold(True)
+        if self._has_left:
+            return  # the connection that is told of now was on its way when the other was left
+        self._has_left = True
         self._endpoints.forget_connections()
         lasted = monotonic() - self._up_since
         self.close()
         self._timer = gevent.get_hub().loop.timer(0 if lasted > _STEADY_S else _FLAP_S)
-        self._timer.start(self._endpoints.renew_connections)
+        self._timer.start(self._renew)
+
+    def _renew(self) -> None:
+        self._has_left = False
+        self._endpoints.renew_connections()
 
     def close(self) -> None:
         """Connect no more."""
