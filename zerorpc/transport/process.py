@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import gevent
 import zmq
 
+from zerorpc.errors import ClosedError
 from zerorpc.transport.threads import Home, close_with_thread
 from zerorpc.transport.watchdog import allocate_lock, start_thread, watchdog
 
@@ -37,7 +38,11 @@ class Inherited(Protocol):
 # that this library closes may linger.
 _END_S = 2.0
 
+# Why the child of a fork cannot use something.
+_INHERITED = "it was made by the parent of this process; make a new one after fork()"
+
 _contexts: weakref.WeakSet[zmq.Context[Any]] = weakref.WeakSet()
+_inherited: weakref.WeakSet[zmq.Context[Any]] = weakref.WeakSet()
 # What holds sockets, and the context that they are of.
 _holders: weakref.WeakKeyDictionary[Inherited, zmq.Context[Any]] = weakref.WeakKeyDictionary()
 _forks = itertools.count(1)
@@ -56,6 +61,12 @@ def end_with_process(context: zmq.Context[Any]) -> None:
     terminated: that waits for as long as they may linger. Sockets still open then linger no more.
     """
     _contexts.add(context)
+
+
+def check_not_inherited(context: zmq.Context[Any]) -> None:
+    """Raise `ClosedError` for a context that was made before a fork: a new socket would hang."""
+    if context in _inherited:
+        raise ClosedError(f"this context cannot be used: {_INHERITED}")
 
 
 def hold(holder: Inherited, context: zmq.Context[Any]) -> None:
@@ -77,8 +88,11 @@ def _end_contexts() -> None:
         ended = allocate_lock()
         ended.acquire()
         # In a thread, because it waits for sockets that others have left open, if need be for ever.
-        start_thread(_end_context, (context, ended))
-        ended.acquire(timeout=_END_S)
+        try:
+            start_thread(_end_context, (context, ended))
+            ended.acquire(timeout=_END_S)
+        except RuntimeError:  # Python 3.12 starts no threads any more at this point
+            _end_context(context, ended)
 
 
 def _end_context(context: zmq.Context[Any], ended: Any) -> None:
@@ -99,8 +113,9 @@ def close_when_dropped(owner: object, close: Callable[[], None]) -> None:
 def _after_fork_in_child() -> None:
     _ancestry.append(next(_forks))
     for holder in list(_holders):
-        holder.abandon("it was made by the parent of this process; make a new one after fork()")
+        holder.abandon(_INHERITED)
     _holders.clear()
+    _inherited.update(_contexts)
     _contexts.clear()  # theirs to end, not ours
     watchdog.reset()
     gevent.reinit()

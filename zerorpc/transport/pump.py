@@ -23,6 +23,7 @@ from gevent import monkey
 from zmq.backend.cython._zmq import Socket as _Backend
 
 from zerorpc.errors import ClosedError, EndpointError
+from zerorpc.transport.process import check_not_inherited
 from zerorpc.transport.threads import Home, end_watcher
 from zerorpc.wire import Blob, Frames
 
@@ -82,6 +83,7 @@ class Pump:
         backlog_bytes: int,
         max_event_bytes: int,
     ) -> None:
+        check_not_inherited(context)
         try:
             self.socket: zmq.Socket[bytes] = zmq.Socket(context, socket_type)
         except zmq.ZMQError as error:  # no more descriptors, or too many sockets
