@@ -210,6 +210,8 @@ def test_a_call_that_was_given_up_while_it_waited_is_not_started(serve: Serve, d
     with pytest.raises(zerorpc.TimeoutExpired):
         client.note("late", timeout=0.05)
     timely = begin(client.note, "timely")
+    # The calls to slow and to note, the word that the latter was given up, and the timely one.
+    wait_until(lambda: server.statistics()["events_received"] == 4, "the server knows of it")
     gate.open()
     assert outcome(slow) == "passed"
     outcome(timely)
