@@ -48,7 +48,7 @@ PATIENCE_PER_PIECE = 0.25
 
 def nothing_leaks(size: Size) -> Facts:
     """Two thousand of each are opened and closed, or dropped: files, greenlets, memory stay."""
-    times = size.count(2000, 150)
+    times = size.count(2000, 100)
     facts: Facts = {"times": times}
     with ServerProcess() as server, ExitStack() as stack:
         openers = {

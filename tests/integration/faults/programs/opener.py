@@ -19,7 +19,7 @@ from tests.integration.faults.processes import PATIENCE, memory_bytes, open_file
 from tests.integration.faults.programs import life
 
 # So many come before the first look: what waits for the garbage collector has a level, too.
-WARM_UP = 150
+WARM_UP = 100
 SOME_FILES = 20  # of libzmq's threads, gevent's loop, and of Python
 
 
