@@ -23,6 +23,7 @@ from zerorpc.patterns import describe_exception
 from zerorpc.sockets import SocketBase, remote_method
 from zerorpc.transport import Pump, Workers
 from zerorpc.transport.endpoints import Endpoints
+from zerorpc.transport.interrupts import CtrlC
 from zerorpc.transport.process import close_when_dropped, hold
 from zerorpc.wire import VERSION, Blob, Event
 
@@ -172,10 +173,13 @@ class Puller(_OneWay):
         self._left = deque()
         self._pump.start_reading()
         try:
-            self._stop_requested.wait()
-            while workers.busy and self._pump.unusable is None:
-                self._is_idle.clear()
-                self._is_idle.wait()
+            with CtrlC(self._hurry) as ctrl_c:
+                self._stop_requested.wait()
+                ctrl_c.check()
+                while workers.busy and self._pump.unusable is None:
+                    self._is_idle.clear()
+                    self._is_idle.wait()
+                    ctrl_c.check()
         finally:
             self._pump.stop_reading()
             self._pump.on_batch = _ignore
@@ -195,6 +199,10 @@ class Puller(_OneWay):
 
     def close(self) -> None:
         """Stop at once, raise `ClosedError` in the method that runs, and close the socket."""
+    def _hurry(self) -> None:
+        self.stop()
+        self._is_idle.set()
+
         if not self._pump.home.is_here:
             self._pump.home.call(self.close)
             return

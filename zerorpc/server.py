@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import sys
+from functools import partial
 from time import monotonic
 from typing import Any, cast
 
@@ -22,6 +23,7 @@ from zerorpc.sockets import SocketBase
 from zerorpc.step import Request
 from zerorpc.transport import Driver, Worker, Workers
 from zerorpc.transport.driver import refuse
+from zerorpc.transport.interrupts import CtrlC
 from zerorpc.transport.process import close_when_dropped
 from zerorpc.wire import ERR, Event, error_args
 
@@ -83,6 +85,7 @@ class Server(SocketBase):
         """Serve until `stop()` or `close()`; can be run again after `stop()`.
 
         Raises `ClosedError` after `close()`, or in another thread than the server was made in.
+        Ctrl-C ends it at once with `KeyboardInterrupt`, also while a handler computes.
         """
         self._driver.pump.check_usable()
         if self._is_running:
@@ -94,8 +97,11 @@ class Server(SocketBase):
         self._driver.on_request = self._submit  # only now, so that a server can be dropped
         self._driver.pump.start_reading()
         try:
-            self._stop_requested.wait()
-            self._drain()
+            with CtrlC(partial(self.stop, 0)) as ctrl_c:
+                self._stop_requested.wait()
+                ctrl_c.check()
+                self._drain()
+                ctrl_c.check()
         finally:
             self._is_running = False
             self._driver.pump.stop_reading()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from tests.integration.faults.processes import PATIENCE
+import zerorpc
+from tests.integration.running import PATIENCE, Dial, Keep, Serve, wait_until
 from tests.programs import ROOT
 
 
@@ -32,3 +35,47 @@ def test_a_child_uses_fresh_objects_and_inherited_ones_explain_themselves(how: s
 @pytest.mark.parametrize("form", ["none", "first", "late"])
 def test_everything_works_with_monkey_patches_and_without(form: str) -> None:
     run("patched", form)
+
+
+@pytest.mark.parametrize("method", [None, "wait", "spin", "block", "stop_and_wait"])
+@pytest.mark.parametrize("kind", ["server", "puller"])
+def test_ctrl_c_ends_run_whatever_runs(
+    keep: Keep, tmp_path: Path, kind: str, method: str | None
+) -> None:
+    """Not the handler that it happens to strike: it would tell its caller, and that is all."""
+    endpoint, begun = f"ipc://{tmp_path}/socket", tmp_path / "begun"
+    program = "tests.integration.programs.interrupted"
+    serving = subprocess.Popen(
+        [sys.executable, "-m", program, kind, endpoint, str(begun)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # where the handler's own end is logged
+        text=True,
+    )
+    try:
+        caller = keep(zerorpc.Client() if kind == "server" else zerorpc.Pusher())
+        caller.connect(endpoint)
+        if method is not None:
+            caller(method, **({"async_": True} if kind == "server" else {}))
+            wait_until(begun.exists, "the method runs")
+        elif kind == "server":
+            caller("_zerorpc_ping")
+        else:
+            wait_until((tmp_path / "socket").exists, "it is bound")
+            caller("unknown")
+        serving.send_signal(signal.SIGINT)
+        wait_until(lambda: serving.poll() is not None, "the process ends")
+        assert (serving.stdout.read() if serving.stdout else "", serving.returncode) == (
+            "KeyboardInterrupt\n",
+            0,
+        )
+    finally:
+        serving.kill()
+        serving.communicate()
+
+
+def test_ctrl_c_is_left_to_programs_that_handle_it(serve: Serve, dial: Dial) -> None:
+    """And to Python where `run()` is not the main greenlet's: this test's own, for one."""
+    before = signal.getsignal(signal.SIGINT)
+    assert dial(serve({"get": lambda: str(signal.getsignal(signal.SIGINT))})).get() == str(before)
+    assert signal.getsignal(signal.SIGINT) is before
