@@ -101,6 +101,7 @@ class Pusher(_OneWay):
     def __call__(self, method: str | bytes, *args: Any) -> None:
         """Send `method` and its arguments; returns before anyone has received them."""
         self._pump.check_usable()
+        # Always the general encoding: without an answer to wait for, 1 us is not what limits.
         extra = self._context.hook_get_task_context()
         name: Any = method  # bytes stay bytes here, as stock sends them
         event = Event({"message_id": self._next_id(), "v": VERSION, **extra}, name, args)
@@ -167,6 +168,7 @@ class Puller(_OneWay):
         if self._workers is not None:
             raise RuntimeError("this puller is running already")
         self._stop_requested.clear()
+        # One at a time, in order of arrival: what is said in a row is to be heard in a row.
         self._workers = workers = Workers(self._serve, 1, self._on_idle)
         self._pump.on_batch = self._on_batch  # only now, so that a puller can be dropped
         gevent.get_hub().loop.run_callback(self._take_up, self._left)
@@ -197,12 +199,12 @@ class Puller(_OneWay):
             self._left.extend(self._workers.pending)
             self._workers.pending.clear()
 
-    def close(self) -> None:
-        """Stop at once, raise `ClosedError` in the method that runs, and close the socket."""
     def _hurry(self) -> None:
         self.stop()
         self._is_idle.set()
 
+    def close(self) -> None:
+        """Stop at once, raise `ClosedError` in the method that runs, and close the socket."""
         if not self._pump.home.is_here:
             self._pump.home.call(self.close)
             return
@@ -233,8 +235,10 @@ class Puller(_OneWay):
                     _log.warning("dropped a message: %s", error)
                 self._dropped[error.reason] += 1
                 continue
+            # After decoding: the name stands behind a header that differs in every message.
             if self._is_wanted(event):
                 self._submit(event)
+        # ZeroMQ keeps the rest, up to its high-water mark, and then the pushers wait.
         if workers is not None and len(workers.pending) > _MOST_PENDING:
             self._pump.stop_reading()
 
@@ -274,6 +278,7 @@ class Puller(_OneWay):
 
     def _report(self, event: Event, error: BaseException) -> None:
         name, message, _ = describe_exception(error)
+        # One line: nobody waits for an answer, so this log is all that tells of it.
         _log.warning("%s failed with %s: %s", event.name, name, message)
         try:
             context = self._context
