@@ -57,6 +57,8 @@ __all__ = [
     "zmq",
 ]
 
+# Stock's middle layer, which other layers replace here, and names that leaked from its modules.
+# Programs seldom use them; those that do get told where to look instead of a bare AttributeError.
 _GONE = {
     "Events": "zerorpc.transport.Pump moves frames, zerorpc.wire.Codec makes events of them",
     "Event": "zerorpc.wire.Event is an event",

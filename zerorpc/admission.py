@@ -21,6 +21,7 @@ class Admission:
         self.is_draining = False
         self.refused: Counter[str] = Counter()
         self._limits = limits
+        # Peers without open calls have no entry: who connects and leaves again leaves nothing.
         self._per_peer: dict[bytes, int] = {}
         self._open = 0
 

@@ -57,6 +57,7 @@ class Client(SocketBase):
     ) -> None:
         super().__init__(context, limits)
         self._timeout = timeout
+        # Made of parts and not bound to this object: the sockets must not keep their client alive.
         new_multiplexer = partial(
             Multiplexer,
             self._codec,
@@ -119,6 +120,7 @@ class Client(SocketBase):
         `RemoteError`, `TimeoutExpired`, `LostRemote`, `ClosedError`; `TypeError` for any other
         keyword, since arguments travel by position only.
         """
+        # Ordered by what a plain call needs: each test that it must pass costs it about 30 ns.
         if options:
             async_ = _async_option(options, async_)
         if type(method) is not str:
@@ -138,6 +140,7 @@ class Client(SocketBase):
         driver = self._routes.choose()
         channel = driver.call(method, args, timeout, slots)
         event = driver.wait(channel)
+        # The first answer decides; a method does not say beforehand whether it streams.
         pattern = BY_ANSWER.get(event.name) or self._misunderstood(channel, event)
         if pattern is _STREAM:
             return items(channel, event, self._routes)
@@ -156,6 +159,8 @@ class Client(SocketBase):
         """Tell whether a server refused a call, unstarted, that another one can take."""
         if not isinstance(error, RemoteError) or error.name != _DRAINING:
             return False
+        # Whoever refuses so has promised that nothing was started: calling again is safe even
+        # for methods that must not run twice.
         channel.home.mark_draining()
         return not self._routes.choose().is_draining
 

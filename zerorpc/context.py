@@ -186,6 +186,7 @@ class Context(_ZmqContext):
 
     def hook_get_task_context(self) -> dict[str, Any]:
         """Return the header entries that go out with every event of the current task."""
+        # Later middleware may replace what earlier set, so the order of registration counts.
         merged: dict[str, Any] = {}
         for functor in self.middleware.hooks["get_task_context"]:
             merged.update(functor())
@@ -208,6 +209,7 @@ class Context(_ZmqContext):
     def hook_client_handle_remote_error(self, event: Event) -> BaseException | None:
         """Return the exception to raise for an ERR instead of `RemoteError`, or None."""
         chosen: BaseException | None = None
+        # All are asked, as in stock, where the last that has an answer wins.
         for functor in self.middleware.hooks["client_handle_remote_error"]:
             chosen = functor(event) or chosen
         return chosen

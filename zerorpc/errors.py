@@ -75,6 +75,7 @@ class TimeoutExpired(ZerorpcError, TimeoutError):
 class RemoteError(ZerorpcError):
     """The remote method raised; `name`, `msg` and `traceback` tell what and where."""
 
+    # The names of the parameters are stock's, some of whose users pass them by keyword.
     def __init__(self, name: str, human_msg: str, human_traceback: str | None) -> None:
         super().__init__(name, human_msg, human_traceback)
         self.name = name
@@ -95,6 +96,7 @@ class Overloaded(ZerorpcError):
         self.limit = limit
 
 
+# Stock lets ZeroMQ's own error out where an endpoint is wrong, so programs catch that one.
 class EndpointError(ZerorpcError, ZMQError):
     """An endpoint that nothing resolves, or that cannot be bound or connected.
 

@@ -16,11 +16,16 @@ class Limits:
     `backlog_bytes` bounds, per peer, what waits because the peer or the network takes no more.
     """
 
+    # Beyond what one should send in one piece (stock stops at 100 MiB); streams carry the rest.
     event_bytes: int = 256 << 20
+    # About 16 MB and 60 ms of the interpreter lock, if they are all empty maps.
     containers: int = 250_000
+    # An open call costs a server about 10 kB, nearly all of it the greenlet of its handler.
     channels: int = 100_000
     channels_per_peer: int = 50_000
+    # Ten times stock's: more than twice the items a second. More gains no more.
     window: int = 1000
     window_bytes: int = 16 << 20
+    # Honest peers meet this only if their items grow a thousandfold within one window.
     unread_bytes: int = 1 << 30
     backlog_bytes: int = 64 << 20

@@ -263,7 +263,10 @@ class Multiplexer:
         Raises the channel's error when it is over, `LocalProtocolError` without credit, and, before
         anything has changed, what MessagePack raises for a value that it cannot carry.
         """
+        # Encoded first: a value that cannot travel must leave credit and state as they were, so
+        # that its ERR can still be sent.
         if event is None and not self.admission.is_draining:
+            # The constant part of a header is made once a channel: 0.3 us less for every item.
             if channel.tail is None:
                 channel.tail = self.codec.reply_tail(channel.id)
             blob = self.codec.reply(self._next_id(), channel.tail, name, args)
@@ -289,6 +292,8 @@ class Multiplexer:
 
     def last_word(self, channel: Channel, name: str, message: str) -> Frames:
         """Return an ERR that ends `channel` whatever its credit, and end it."""
+        # No credit is asked for: one event beyond the window is what every peer bears, and a caller
+        # that has stopped reading would otherwise never learn why there will be no more.
         channel.fail(LostRemote(message))
         self._forget(channel)
         args = error_args(channel.version, name, message, None)
@@ -314,6 +319,7 @@ class Multiplexer:
     def beat(self, channel: Channel) -> Frames:
         """Return a heartbeat on `channel`; any thread may call this."""
         tail = channel.tail or self.codec.reply_tail(channel.id)
+        # Reads only: what the loop's thread changes meanwhile costs a mark that is a beat late.
         is_draining = self.admission.is_draining
         blob = self.codec.beat(self._next_id(), tail, is_draining=is_draining)
         return (*channel.envelope, b"", blob)
@@ -326,6 +332,7 @@ class Multiplexer:
         What was not sent yet stays open, unless `only_sent` is False: it goes out when a peer is
         there again.
         """
+        # One pass over all: a peer that is lost is rare, an index per peer would cost every call.
         step = Step()
         for channel in list(self.channels.values()):
             if identity is not None and channel.envelope[0] != identity:
@@ -363,6 +370,7 @@ class Multiplexer:
             if due is not None and due < soonest:
                 soonest = due
         self._last_scan = now
+        # Where peers could not be judged, look again soon: 50 ms let libzmq's thread catch up.
         earliest = now + len(self.channels) * _SCAN_GAP + (0.0 if is_silence_certain else 0.05)
         self.deadline = None if soonest == float("inf") else max(soonest, earliest)
         return step
@@ -382,6 +390,7 @@ class Multiplexer:
         for frames in messages:
             if is_long_envelope(frames):
                 continue
+            # Peers of v1 beat first, so nobody beats for them before the loop has seen the call.
             header = peek_header(frames[-1])
             channel_id = header.get("message_id")
             if header.get("response_to") is None and is_id(channel_id) and header.get("v", 1) != 1:

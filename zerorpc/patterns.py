@@ -80,6 +80,7 @@ class ReqStream:
 Pattern = ReqRep | ReqStream
 # By the name that a decorator gives.
 BY_NAME: dict[str, Pattern] = {"rep": ReqRep(), "stream": ReqStream()}
+# zerorpc-node ends an empty stream with OK: there it cannot be told from a call that returned None.
 # By the first answer, which decides what the caller gets.
 BY_ANSWER: dict[str, Pattern] = {
     OK: BY_NAME["rep"],

@@ -103,6 +103,7 @@ class Server(SocketBase):
                 self._drain()
                 ctrl_c.check()
         finally:
+            # What comes from now on stays in the socket for the next `run()`, as with stock.
             self._is_running = False
             self._driver.pump.stop_reading()
             self._driver.on_request = refuse
@@ -138,6 +139,7 @@ class Server(SocketBase):
     def _drain(self) -> None:
         if self._is_closed:
             return
+        # The socket is still read: heartbeats and credit for what runs must come through.
         self._driver.multiplexer.admission.is_draining = True
         self._await_idle()
         self._cancel_all("the server stopped before the call had ended")

@@ -23,6 +23,7 @@ class SocketBase(ABC):
         self._context = context or Context.get_instance()
         self._limits = limits or Limits()
         self._is_closed = False
+        # One for each object, as a packer must not be shared between threads; 2 kB.
         self._codec = Codec(
             self._context.types.values(), self._limits.event_bytes, self._limits.containers
         )
@@ -32,6 +33,7 @@ class SocketBase(ABC):
 
         Nobody need be there yet. Raises `EndpointError` for what cannot be an endpoint.
         """
+        # A list even for one endpoint, as stock returns it: resolving may make several of one.
         return [self._connect(each) for each in self._resolved(endpoint, resolve)]
 
     def bind(self, endpoint: Any, resolve: bool = True) -> list[str]:
@@ -72,6 +74,7 @@ class SocketBase(ABC):
     def close(self) -> None:
         """End everything: every later use raises `ClosedError`. Closing twice is harmless."""
 
+    # Instead of a `__del__`, which would switch greenlets inside the garbage collector.
     def __enter__(self: Self) -> Self:
         return self
 

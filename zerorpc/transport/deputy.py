@@ -27,6 +27,7 @@ class Deputy:
     def act(self, now: float) -> None:
         """Look after the socket once, at the instant `now`."""
         multiplexer = self._multiplexer
+        # The loop comes first: only what it has let pass is sent from here.
         late = (multiplexer.interval or 0) * _OVERDUE
         beats = multiplexer.overdue_beats(now, late)
         if multiplexer.is_server:

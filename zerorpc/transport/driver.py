@@ -17,7 +17,7 @@ import gevent
 import zmq
 
 from zerorpc.channel import OPEN, Channel, nobody
-from zerorpc.errors import ClosedError, ZerorpcError
+from zerorpc.errors import ClosedError, EndpointError, ZerorpcError
 from zerorpc.multiplexer import Multiplexer
 from zerorpc.step import Request, Step
 from zerorpc.transport.deputy import Deputy
@@ -80,7 +80,11 @@ class Driver:
         self.endpoints = Endpoints(self.pump)
         self.hub = gevent.get_hub()
         self.home = self.pump.home
-        self._monitor = Monitor(self.pump.socket, self._on_connection)
+        try:
+            self._monitor = Monitor(self.pump.socket, self._on_connection)
+        except EndpointError:
+            self.pump.close()  # or its watchers would keep it, half a driver, for ever
+            raise
         self._timer = self.hub.loop.timer(0)
         self._prober = Prober(self._probe, lambda: bool(multiplexer.channels))
         self._reconnecting = Reconnecting(self.pump, self.endpoints)

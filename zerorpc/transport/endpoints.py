@@ -59,6 +59,7 @@ class Endpoints:
         It would keep that for the next connection, and a server would do what its caller was told
         is lost.
         """
+        # Not by closing the socket: its descriptor and monitor stay, so nothing else need know.
         for endpoint in self.connected:
             self._call("disconnect", endpoint)
 

@@ -14,6 +14,7 @@ from typing import Any
 import gevent
 import zmq
 
+from zerorpc.transport.process import open_socket
 from zerorpc.transport.threads import end_watcher
 
 _NUMBERS = itertools.count()
@@ -38,8 +39,9 @@ class Monitor:
         self._on_change = on_change
         self._standing = 0
         self._failed = 0
+        # Only what is acted upon: each event costs a message through a pair of sockets.
         socket.monitor(name, _UP | _DOWN | _FAILED)
-        self._events: zmq.Socket[bytes] = zmq.Socket(socket.context, zmq.PAIR)
+        self._events = open_socket(socket.context, zmq.PAIR)
         self._events.linger = 0
         self._events.connect(name)
         self._io = gevent.get_hub().loop.io(int(self._events.getsockopt(zmq.FD)), 1)

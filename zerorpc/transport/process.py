@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import gevent
 import zmq
 
-from zerorpc.errors import ClosedError
+from zerorpc.errors import ClosedError, EndpointError
 from zerorpc.transport.threads import Home, close_with_thread
 from zerorpc.transport.watchdog import allocate_lock, start_thread, watchdog
 
@@ -98,6 +98,14 @@ def _end_contexts() -> None:
 def _end_context(context: zmq.Context[Any], ended: Any) -> None:
     context.destroy(linger=0)
     ended.release()
+
+
+def open_socket(context: zmq.Context[Any], socket_type: int) -> zmq.Socket[bytes]:
+    """Return a new socket; `EndpointError` when there are too many, or too many open files."""
+    try:
+        return zmq.Socket(context, socket_type)
+    except zmq.ZMQError as error:
+        raise EndpointError(f"cannot open a socket: {error}", error.errno or 0) from error
 
 
 def close_when_dropped(owner: object, close: Callable[[], None]) -> None:

@@ -22,8 +22,8 @@ import zmq
 from gevent import monkey
 from zmq.backend.cython._zmq import Socket as _Backend
 
-from zerorpc.errors import ClosedError, EndpointError
-from zerorpc.transport.process import check_not_inherited
+from zerorpc.errors import ClosedError
+from zerorpc.transport.process import check_not_inherited, open_socket
 from zerorpc.transport.threads import Home, end_watcher
 from zerorpc.wire import Blob, Frames
 
@@ -84,10 +84,7 @@ class Pump:
         max_event_bytes: int,
     ) -> None:
         check_not_inherited(context)
-        try:
-            self.socket: zmq.Socket[bytes] = zmq.Socket(context, socket_type)
-        except zmq.ZMQError as error:  # no more descriptors, or too many sockets
-            raise EndpointError(f"cannot open a socket: {error}", error.errno or 0) from error
+        self.socket = open_socket(context, socket_type)
         self.socket.linger = 0
         self.socket.set_hwm(_HIGH_WATER_MARK)
         # Twice the limit: what is a little too large can be answered with an ERR that says so.
@@ -298,7 +295,9 @@ class Pump:
                 left -= len(batch) or 1
                 if left <= 0:
                     self.is_drained = False
-                    self._schedule()
+                    # Not by `run_callback`: gevent runs up to 50 of these before it looks at
+                    # anything else, and timers were up to a second late beside a busy stream.
+                    self._kick.send()
                     return
         except BaseException:
             self._run_callback(self._restart)

@@ -76,4 +76,5 @@ class Watchdog:
         self.__init__()  # type: ignore[misc]  # there is no other way to replace the lock
 
 
+# One for the process: a thread for each socket would cost a stack of its own, and wake up as often.
 watchdog = Watchdog()

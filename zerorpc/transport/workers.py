@@ -133,6 +133,7 @@ class Workers(Generic[Job]):
             self._in_a_row = 0
             self.hub.loop.run_callback(self._start_next)
         self.busy.discard(worker)
+        # Asked at each end of a job, since whoever drains waits for just this moment.
         if self._on_idle is not None and not self.busy and not self.pending:
             self._on_idle()
 
