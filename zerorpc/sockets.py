@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -11,7 +12,13 @@ from typing import Any, TypeVar
 from zerorpc.context import Context
 from zerorpc.errors import EndpointError
 from zerorpc.limits import Limits
-from zerorpc.wire import Codec
+from zerorpc.wire import Codec, Event
+
+_log = logging.getLogger("zerorpc.events")
+
+# How a codec encodes what is sent; not heartbeats, as a thread without a loop may send those.
+_ENCODERS = ("request", "reply", "event")
+_SHOWN_CHARACTERS = 200
 
 Self = TypeVar("Self", bound="SocketBase")
 
@@ -23,6 +30,7 @@ class SocketBase(ABC):
         self._context = context or Context.get_instance()
         self._limits = limits or Limits()
         self._is_closed = False
+        self._is_debugged = False
         # One for each object, as a packer must not be shared between threads; 2 kB.
         self._codec = Codec(
             self._context.types.values(), self._limits.event_bytes, self._limits.containers
@@ -52,6 +60,23 @@ class SocketBase(ABC):
         if not found:
             raise EndpointError(f"{endpoint!r} holds no endpoint")
         return found
+
+    @property
+    def debug(self) -> bool:
+        """Whether each event is logged, by `zerorpc.events` at level DEBUG; can be set.
+
+        Costs nothing unless set. Own heartbeats are not shown.
+        """
+        return self._is_debugged
+
+    @debug.setter
+    def debug(self, is_on: bool) -> None:
+        if is_on and not self._is_debugged:
+            _log_events(self._codec)
+        elif self._is_debugged and not is_on:
+            for name in (*_ENCODERS, "decode"):
+                delattr(self._codec, name)
+        self._is_debugged = bool(is_on)
 
     @property
     @abstractmethod
@@ -85,6 +110,27 @@ class SocketBase(ABC):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _log_events(codec: Codec) -> None:
+    """Put logging versions in front of the methods of one codec."""
+    decode = codec.decode
+
+    def logged(functor: Callable[..., Any], *args: Any) -> Any:
+        result = functor(*args)
+        is_sent = isinstance(result, bytes)
+        event = decode(result) if is_sent else result
+        _log.debug("%s %s", "-->" if is_sent else "<--", _shown(event))
+        return result
+
+    for name in (*_ENCODERS, "decode"):
+        setattr(codec, name, partial(logged, getattr(codec, name)))
+
+
+def _shown(event: Event) -> str:
+    """Return an event as text, at most so long as one can read."""
+    text = f"{event.name} {event.args!r} {event.header}"
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
 
 
 def _flat(endpoint: Any) -> Iterator[str]:
