@@ -82,9 +82,9 @@ class Driver:
         self.home = self.pump.home
         try:
             self._monitor = Monitor(self.pump.socket, self._on_connection)
-        except EndpointError:
+        except zmq.ZMQError as error:
             self.pump.close()  # or its watchers would keep it, half a driver, for ever
-            raise
+            raise EndpointError(f"cannot open a socket: {error}", error.errno or 0) from error
         self._timer = self.hub.loop.timer(0)
         self._prober = Prober(self._probe, lambda: bool(multiplexer.channels))
         self._reconnecting = Reconnecting(self.pump, self.endpoints)
