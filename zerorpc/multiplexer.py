@@ -12,7 +12,7 @@ whoever waits for it is told with an ERR where its header can be read.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any
 
 from zerorpc.admission import Admission
@@ -326,16 +326,18 @@ class Multiplexer:
 
     # -- peers and time ----------------------------------------------------------------------
 
-    def lose(self, identity: bytes | None, reason: str, *, only_sent: bool = True) -> Step:
-        """End every conversation with a peer that is gone; all of the socket's for None.
+    def lose(self, gone: bytes | Set[bytes] | None, reason: str, *, only_sent: bool = True) -> Step:
+        """End every conversation with one peer or several that are gone; with all for None.
 
         What was not sent yet stays open, unless `only_sent` is False: it goes out when a peer is
         there again.
         """
         # One pass over all: a peer that is lost is rare, an index per peer would cost every call.
+        # But one for all that are gone, as they go by the hundred when a proxy or a network does.
+        identities = {gone} if isinstance(gone, bytes) else gone
         step = Step()
         for channel in list(self.channels.values()):
-            if identity is not None and channel.envelope[0] != identity:
+            if identities is not None and channel.envelope[0] not in identities:
                 continue
             if channel.is_sent or not only_sent:
                 channel.fail(LostRemote(f"Lost remote: {reason} ({channel.method})"))

@@ -38,3 +38,12 @@ def test_longer_envelopes_are_not_kept(routing: list[bytes]) -> None:
     assert not step.send
     assert serving.dropped == {"long_envelope": 1}
     assert not serving.unseen_calls([[b"peer", *routing, b"", request()]], 0.0)
+
+
+def test_peers_that_go_together_are_looked_for_together() -> None:
+    serving = server()
+    peers = [b"peer %d" % number for number in range(5)]
+    opened = {peer: feed(serving, request(), peer=peer).opened[0].channel for peer in peers}
+    step = serving.lose(set(peers[:3]), "their network broke")
+    assert step.woken == [opened[peer] for peer in peers[:3]]
+    assert [channel.envelope[0] for channel in serving.channels.values()] == peers[3:]

@@ -309,8 +309,7 @@ class Driver:
                 self.hub.handle_error(channel, *sys.exc_info())
 
     def _on_gone(self, identities: set[bytes]) -> None:
-        for identity in identities:
-            self._perform(self.multiplexer.lose(identity, "its connection broke"))
+        self._perform(self.multiplexer.lose(identities, "its connection broke"))
 
     def _on_connection(self, is_up: bool, endpoint: str) -> None:
         self.connections += 1 if is_up else -1
