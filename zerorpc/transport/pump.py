@@ -400,7 +400,7 @@ class Pump:
         except zmq.Again:
             pass  # EVENTS will tell when there is room
         if has_moved and self._waiting:
-            self._run_callback(self._wake_waiting)
+            self._wake_waiting()
 
     def _flush_now(self) -> None:
         """Send what is queued in the middle of a batch, or of a caller that does not wait."""
@@ -417,7 +417,8 @@ class Pump:
     def _wake_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
         for wake in waiting:
-            wake()
+            # By the loop: this may run in any greenlet, and only the hub may switch to another.
+            self._run_callback(wake)
 
 
 def payload_of(frame: zmq.Frame) -> Blob:
