@@ -22,6 +22,7 @@ class Admission:
         self.refused: Counter[str] = Counter()
         self._limits = limits
         # Peers without open calls have no entry: who connects and leaves again leaves nothing.
+        # Counted, since looking through 100,000 channels for each new one would take milliseconds.
         self._per_peer: dict[bytes, int] = {}
         self._open = 0
 
@@ -31,6 +32,7 @@ class Admission:
         if self.is_draining:
             # A promise: clients and hubs send such a call elsewhere without a second thought.
             refusal = "Draining", "the server is about to stop; the call was not started"
+        # A hub says the same when its queue is full, so callers have one case to handle.
         elif self._open >= self._limits.channels:
             refusal = "Overloaded", f"{self._open} calls are open, no more are taken"
         elif open_here >= self._limits.channels_per_peer:

@@ -50,6 +50,7 @@ from zerorpc.wire import (
     Id,
 )
 
+# Two beats may be missed; the half is for what is late: a timer, a packet, the next scan.
 LOST_AFTER = 2.5  # heartbeat intervals of silence
 
 # zerorpc-node's ROUTER silently drops what exceeds its high-water mark of 1000, of which libzmq
@@ -90,6 +91,7 @@ class Channel:
     `home` is the driver's to set.
     """
 
+    # 248 bytes, and no `__dict__` of 100 more: there is one at each end of every open call.
     __slots__ = (
         "credit",
         "envelope",
@@ -141,8 +143,11 @@ class Channel:
         self.limits = limits
         self.is_opener = is_opener
         self.version = version
+        # A guess from the id, which may be corrected when the peer's own first event comes (rule
+        # 5).
         self.is_setting = type(channel_id) is str
         self.is_passive = is_passive
+        # Until then nothing may be said on this channel: the peer would not know it.
         self.is_sent = not is_opener
         self.interval = interval
         self.last_heard = now
@@ -152,9 +157,12 @@ class Channel:
         self.expires = None if timeout is None else now + timeout
         self.state = OPEN
         self.error: ZerorpcError | None = None
+        # Rule 1: of the one that each side starts with, the caller's is spent by the request.
         self.credit = 0 if is_opener else 1
         self.promised = 1 if is_opener else 0
         self.forgotten = 0  # of the promise: what a peer that sets no longer knows of
+        # Made with the first event: an empty deque has 760 bytes, three times as many as all the
+        # rest.
         self.unread: deque[tuple[Event, int]] | None = None
         self.unread_bytes = 0
         self.item_bytes = 0
@@ -191,6 +199,8 @@ class Channel:
         self.unread_bytes += size
         if self.unread_bytes > self.limits.unread_bytes:
             return self.fail(LostRemote(f"{self.unread_bytes} bytes lie unread: too much"))
+        # A large item counts at once, and for some items after it: streams that mix sizes are
+        # bounded by the large ones.
         self.item_bytes = max(size, self.item_bytes * 7 >> 3)
         self.expires = None  # nobody waits now; the next who does starts the clock again
         # Who finds something unread goes on by itself: one wake-up a batch, not one an item.
@@ -200,9 +210,11 @@ class Channel:
         if name == HEARTBEAT:
             if self.is_passive:
                 self._wake_up()
+            # Peers of v3 send `[0]` too, out of habit: not a grant.
             return self._receive_credit(args) if self.version < VERSION else QUIET
         if name == MORE:
             return self._receive_credit(args)
+        # The other way round it means nothing: the one that was called ends by an ERR.
         if name == CLOSE and not self.is_opener:
             return self.fail(LostRemote("the caller closed the call"))
         return DROPPED
@@ -214,6 +226,7 @@ class Channel:
             self.expires = None  # from now on heartbeats watch over the pauses of the stream
 
     def _receive_credit(self, args: Any) -> Effect:
+        # Stock and node log such a grant and go on, and so do we; a bool is no number here.
         if type(args) is not list or len(args) != 1 or type(args[0]) is not int or args[0] < 0:
             return DROPPED
         grant = args[0]
@@ -260,6 +273,8 @@ class Channel:
             return 0
         window = self.slots or min(share, self._window_by_bytes())
         held = self.promised + (len(self.unread) if self.unread else 0)
+        # At half of it, as stock does: sooner costs messages, later lets the sender run dry for a
+        # round trip.
         half, more = window >> 1 or 1, 0
         if held < half or held <= self.forgotten:
             more = window - held if held < window else window
@@ -334,6 +349,7 @@ class Channel:
 
         Pass `is_silence_certain=False` while events may lie unread in the socket.
         """
+        # Before the silence is judged: it is what the caller asked for, and certain in any case.
         if self.expires is not None and now >= self.expires:
             return self.fail(TimeoutExpired(self.timeout or 0, self._doing())), False
         if self.interval is None or self.is_passive:
@@ -346,6 +362,7 @@ class Channel:
         """Tell whether a heartbeat was due `late` seconds ago; if so it counts as sent."""
         if self.interval is None or self.is_passive or now < self.next_beat + late:
             return False
+        # Also where none is to be sent yet, or the scan would find it due again and again.
         self.next_beat = now + self.interval
         return self.state is OPEN and self.is_sent
 
