@@ -288,10 +288,12 @@ class _Call:
             _log.debug("%s: the caller is gone: %s", event.name, channel.error or error)
             return
         name, message, traceback = describe_exception(error)
-        if isinstance(error, NameError | ZerorpcError):
-            _log.debug("%s failed with %s: %s", event.name, name, message)
-        else:
-            _log.warning("%s failed with %s: %s", event.name, name, message)
+        # Callers can call what there is not as often as they like, and errors of servers further on
+        # are told there: neither is news here. The caller gets the traceback in any case.
+        is_news = event.name in self._server._methods and not isinstance(error, ZerorpcError)
+        is_debugged = _log.isEnabledFor(logging.DEBUG)
+        level = logging.WARNING if is_news else logging.DEBUG
+        _log.log(level, "%s failed with %s: %s", event.name, name, message, exc_info=is_debugged)
         try:
             args = error_args(channel.version, name, message, traceback)
             reply = self._hooked_error(args) if self._has_hooks else None
