@@ -66,6 +66,8 @@ class Client(SocketBase):
             is_passive=passive_heartbeat,
             limits=self._limits,
         )
+        # A multiplexer for each socket, since ids and deadlines are a socket's own; hence the
+        # factory.
         self._routes = Routes(partial(_new_driver, self._context, new_multiplexer))
         if connect_to:
             self.connect(connect_to)
@@ -152,6 +154,7 @@ class Client(SocketBase):
         return self._call_again(channel, method, args, slots)
 
     def _call_again(self, channel: Channel, method: str, args: Any, slots: int | None) -> Any:
+        # What is left of the time, not the whole of it again: the caller waits for one call.
         left = _time_left(method, None, channel.expires)
         return self._call(method, args, left, slots)
 
@@ -173,6 +176,8 @@ class Client(SocketBase):
             sent = self._send_hooked(method, args, timeout, slots)
             gevent.spawn(_settle, result, self._await_hooked, *sent, slots)
             return result
+        # No greenlet: the hub settles the result when the answer comes, so 10,000 calls in flight
+        # cost their channels and results only.
         channel = self._routes.choose().call(method, args, timeout, slots)
 
         def on_wake() -> None:
@@ -188,6 +193,8 @@ class Client(SocketBase):
                 else:
                     gevent.spawn(_settle, result, self._call_again, channel, method, args, slots)
 
+        # It may have ended in `call`, which waits for room where much is queued; nobody wakes it
+        # then.
         channel.wake = on_wake
         if channel.state is not OPEN:
             on_wake()
@@ -210,6 +217,7 @@ class Client(SocketBase):
         request = driver.multiplexer.opening_event(
             method, args, context.hook_get_task_context(), timeout
         )
+        # What the hooks made of the event is sent, its name and arguments included.
         context.hook_client_before_request(request)
         return driver.call(request.name, request.args, timeout, slots, request), request
 
@@ -234,6 +242,7 @@ class Client(SocketBase):
 
     def _hooked_result(self, channel: Channel, request: Event, event: Event) -> Any:
         context = self._context
+        # Stock asks on every first answer, and its hooks may add patterns of their own.
         offered = context.hook_client_patterns_list([BY_NAME["stream"], BY_NAME["rep"]])
         pattern = next((each for each in offered if each.accept_answer(event)), None)
         failure: BaseException | None = None
@@ -247,6 +256,7 @@ class Client(SocketBase):
                 )
             except ZerorpcError as error:
                 failure = context.hook_client_handle_remote_error(event) or error
+        # A stream has only begun; its iterator tells the hook how it ended.
         if failure is not None or pattern is not BY_NAME["stream"]:
             context.hook_client_after_request(request, event, failure)
         if failure is not None:
@@ -281,6 +291,7 @@ def _time_left(method: str, timeout: float | None, deadline: float | None) -> fl
         timeout = left if timeout is None else min(timeout, left)
     if timeout is not None and timeout >= _FOR_EVER:
         return None
+    # Not sent at all: a server would only find that it is too late.
     if timeout is not None and timeout <= 0:
         raise TimeoutExpired(max(timeout, 0), f"calling remote method {method}")
     return timeout

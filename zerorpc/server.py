@@ -63,6 +63,7 @@ class Server(SocketBase):
         if shadowed:
             _log.warning("%s: methods named as the server's own: %s", self._name, shadowed)
         self._grace = grace
+        # The instant at which patience with running calls ends; `stop()` may move it forward only.
         self._stop_by = math.inf
         self._pool_size = pool_size
         self._stop_requested = gevent.event.Event()
@@ -118,6 +119,8 @@ class Server(SocketBase):
         shorten the time.
         """
         self._stop_by = min(self._stop_by, monotonic() + (self._grace if grace is None else grace))
+        # Events and not a kill of the greenlet in `run()`: a signal handler may call this, which
+        # must not switch.
         self._stop_requested.set()
         self._is_idle.set()  # for a `run()` that waits already
 
@@ -132,6 +135,7 @@ class Server(SocketBase):
         self.stop(0)
         driver = self._driver
         self._cancel_all("the server was closed")
+        # The hub, from which the collector and other threads close, cannot wait; it only lingers.
         if driver.pump.unusable is None and gevent.getcurrent() is not driver.hub:
             driver.pump.flush(_FLUSH_S)
         driver.close(linger=_FLUSH_S)
@@ -166,6 +170,7 @@ class Server(SocketBase):
         if workers is not None:
             workers.pending.clear()
             for worker in list(workers.busy):
+                # A method may close its own server; it then goes on to its end.
                 if worker is not gevent.getcurrent():
                     workers.cancel(worker, ClosedError(reason))
 
@@ -212,6 +217,7 @@ class Server(SocketBase):
         channel = request.channel
         if channel.state is not OPEN:
             return  # the caller went away while the call waited for its turn
+        # Not checked while the call waits its turn: no timer is spent on it, only this look.
         if request.start_by is not None:
             if monotonic() >= request.start_by:
                 self._driver.last_word(channel, "TimeoutExpired", "the deadline passed unstarted")
@@ -251,6 +257,8 @@ class _Call:
         if server._context.middleware.has_server:
             self._run_hooked()
             return
+        # Everything a call without middleware needs; `_run_hooked` repeats it with the hooks
+        # between, so that hooks nobody registered cost one attribute.
         method = server._methods.get(event.name)
         if method is None:
             raise NameError(event.name)
@@ -273,6 +281,7 @@ class _Call:
 
     def _run_hooked(self) -> None:
         context, event = self._server._context, self._request.event
+        # Before the method is looked up, as in stock: a trace must show unknown methods too.
         context.hook_load_task_context(event.header)
         method = self._server._methods.get(event.name)
         if method is None:
@@ -309,6 +318,8 @@ class _Call:
         context = self._server._context
         extra = context.hook_get_task_context()
         reply = self._driver.multiplexer.reply_event(self._request.channel, ERR, args, extra)
+        # The task context is asked for once more, and `exc_info` is a list, because it is so in
+        # stock.
         context.hook_server_inspect_exception(
             self._request.event, reply, context.hook_get_task_context(), list(sys.exc_info())
         )
@@ -322,6 +333,8 @@ class _HookedAnswers:
         self._driver = driver
         self._request = request
         self._context = context
+        # Asked for at the first answer and kept, as stock does: an item must not cost a round of
+        # hooks.
         self._extra: dict[str, Any] | None = None
 
     def send(self, name: str, args: Any) -> None:
