@@ -66,9 +66,12 @@ class Middleware:
                 functor = middleware.get(name)
             else:
                 functor = getattr(middleware, name, None)
+            # Names that are no hook are ignored, as stock does: middleware has other methods as
+            # well.
             if functor is not None:
                 self.hooks[name].append(functor)
                 found += 1
+        # Of use on both sides; `resolve_endpoint` is no business of a call.
         travels = bool(self.hooks["get_task_context"])
         self.has_client = travels or any(self.hooks[name] for name in CLIENT_HOOKS)
         self.has_server = travels or any(self.hooks[name] for name in SERVER_HOOKS)
@@ -137,6 +140,7 @@ class Context(_ZmqContext):
         under all. What MessagePack carries by itself (str, list, dict, int ... and their
         subclasses) is never asked for. Raises `ValueError` for a code out of range or in use.
         """
+        # MessagePack keeps the negative ones for itself (-1 is its timestamp).
         if not 0 <= code <= 127:
             raise ValueError(f"ext code {code} is not within 0 to 127")
         used = self.types.get(code)
@@ -211,6 +215,7 @@ class Context(_ZmqContext):
         chosen: BaseException | None = None
         # All are asked, as in stock, where the last that has an answer wins.
         for functor in self.middleware.hooks["client_handle_remote_error"]:
+            # All are asked and the last who has an answer wins, as in stock.
             chosen = functor(event) or chosen
         return chosen
 

@@ -23,6 +23,7 @@ class ZerorpcError(Exception):
         Whoever keeps an error that was raised keeps the frames of that traceback too, with every
         argument and payload in them.
         """
+        # Not by the constructor: those here take other arguments than they pass on.
         copy = type(self).__new__(type(self), *self.args)
         copy.args = self.args  # which an OSError like TimeoutExpired takes in __init__ only
         copy.args = self.args  # an OSError takes them in `__init__` only
@@ -68,6 +69,7 @@ class TimeoutExpired(ZerorpcError, TimeoutError):
         expired.args = (message,)
         return expired
 
+    # Pickle would hand the finished message to the constructor as if it were the seconds.
     def __reduce__(self) -> tuple[Any, ...]:
         return TimeoutExpired.saying, (str(self), self.timeout_s)
 

@@ -55,6 +55,7 @@ class _OneWay(SocketBase):
         )
         self._places = Endpoints(self._pump)
         hold(self._pump, self._context)
+        # The pump and not this object, which would otherwise never be dropped.
         close_when_dropped(self, self._pump.close)
 
     @property
@@ -102,10 +103,12 @@ class Pusher(_OneWay):
         """Send `method` and its arguments; returns before anyone has received them."""
         self._pump.check_usable()
         # Always the general encoding: without an answer to wait for, 1 us is not what limits.
+        # Each message may belong to another task, so the hooks are asked each time.
         extra = self._context.hook_get_task_context()
         name: Any = method  # bytes stay bytes here, as stock sends them
         event = Event({"message_id": self._next_id(), "v": VERSION, **extra}, name, args)
         blob = self._codec.event(event)
+        # Encoded before: what cannot be sent must raise at once, not after half a minute.
         if not self._pump.has_room():
             self._await_room(str(method))
         self._pump.send((blob,))
@@ -114,6 +117,7 @@ class Pusher(_OneWay):
         expired = TimeoutExpired(self._timeout or 0, f"waiting for room to send {method}")
         with gevent.Timeout(self._timeout, expired):
             while not self._pump.has_room():
+                # A fresh one for each wait, since the pump forgets whom it has woken.
                 moved = gevent.event.Event()
                 self._pump.when_room(moved.set)
                 moved.wait()
@@ -122,6 +126,7 @@ class Pusher(_OneWay):
     def close(self) -> None:
         """Give what is queued a second to leave, then close the socket."""
         if self._pump.unusable is None:
+            # The hub cannot wait; from there only what ZeroMQ already has is left to linger.
             if gevent.getcurrent() is not self._pump.hub:
                 self._pump.flush(_LINGER_S)
             self._pump.close(_LINGER_S)
@@ -171,6 +176,7 @@ class Puller(_OneWay):
         # One at a time, in order of arrival: what is said in a row is to be heard in a row.
         self._workers = workers = Workers(self._serve, 1, self._on_idle)
         self._pump.on_batch = self._on_batch  # only now, so that a puller can be dropped
+        # Workers are started by the hub alone; this callback comes before the first batch.
         gevent.get_hub().loop.run_callback(self._take_up, self._left)
         self._left = deque()
         self._pump.start_reading()
@@ -258,6 +264,7 @@ class Puller(_OneWay):
 
     def _on_idle(self) -> None:
         self._is_idle.set()
+        # All that waited is done: take the next ones, if `_on_batch` had had enough.
         if not self._stop_requested.is_set():
             self._pump.start_reading()
 
@@ -267,6 +274,8 @@ class Puller(_OneWay):
             if method is None:
                 raise NameError(event.name)
             context = self._context
+            # Only now: for messages to unknown methods stock's Puller asks no hook, unlike its
+            # Server.
             context.hook_load_task_context(event.header)
             context.hook_server_before_exec(event)
             method._functor(*event.args)
@@ -283,6 +292,7 @@ class Puller(_OneWay):
         try:
             context = self._context
             task_context = context.hook_get_task_context()
+            # A tuple here, a list in a server: so it is in stock.
             context.hook_server_inspect_exception(event, None, task_context, sys.exc_info())
         except Exception as failure:
             _log.warning("a hook failed with %s: %s", type(failure).__name__, failure)
@@ -305,4 +315,5 @@ class Subscriber(Puller):
     ) -> None:
         super().__init__(methods, context, zmq.SUB, limits=limits)
         self._topics = None if topics is None else tuple(topics)
+        # All of them, as every message begins with the same byte of MessagePack.
         self._pump.socket.setsockopt(zmq.SUBSCRIBE, b"")

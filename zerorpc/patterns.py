@@ -19,6 +19,7 @@ from zerorpc.errors import (
 )
 from zerorpc.wire import ERR, OK, STREAM, STREAM_DONE, Event
 
+# The modules whose frames stand between the greenlet and the method in every traceback.
 _OWN_FRAMES = frozenset(("zerorpc.server", "zerorpc.patterns", "zerorpc.oneway", "zerorpc.methods"))
 
 
@@ -47,6 +48,7 @@ class ReqRep:
         """Return the value that an OK carries; raise what an ERR stands for."""
         if event.name == ERR:
             raise error_of(event)
+        # Stock's own client fails with an IndexError or TypeError on such an answer.
         if type(event.args) is not list:
             raise RemoteError("RemoteProtocolError", f"OK with {type(event.args).__name__}", None)
         return event.args[0] if event.args else None
@@ -63,6 +65,7 @@ class ReqStream:
             for item in iterator:
                 send(STREAM, item)
         finally:
+            # Only generators have one; lists and other iterators have nothing to give back.
             close = getattr(iterator, "close", None)
             if close is not None:
                 close()
@@ -131,6 +134,7 @@ def error_of(event: Event) -> ZerorpcError:
 
     A hub marks the errors that it makes itself with the header `hub`; those get their own classes.
     """
+    # Peers of v1 send one text; others may send anything, and all of it is told to the caller.
     args = event.args if type(event.args) is list else [event.args]
     texts = [None if arg is None else _text(arg) for arg in args]
     if len(texts) < 2:

@@ -27,6 +27,7 @@ class Routes:
         self._bound: Driver | None = None
         self._turn = 0
         self._is_closed = False
+        # The list and not this object: it is the same one for as long as both live.
         close_when_dropped(self, partial(_close_all, self._drivers))
 
     @property
@@ -53,6 +54,7 @@ class Routes:
 
     def bind(self, endpoint: str) -> str:
         """Bind the one socket that is for binding."""
+        # One for all that is bound: the workers that connect there share its queue of calls.
         driver = self._bound or self._open()
         try:
             bound = driver.endpoints.bind(endpoint)
@@ -81,6 +83,7 @@ class Routes:
     def choose(self) -> Driver:
         """Return the socket for the next call: of those that are up, the one with fewest calls."""
         drivers = self._drivers
+        # Nearly every client has one server, and no more time for choosing.
         if len(drivers) == 1:
             return drivers[0]
         if not drivers:
@@ -90,6 +93,8 @@ class Routes:
         # order would have to follow every end of a call.
         self._turn = (self._turn + 1) % len(drivers)  # takes turns among those with equally few
         ready = [driver for driver in drivers if driver.is_up and not driver.is_draining]
+        # Better one that is about to stop than one that is not there; if none is, any may come
+        # back.
         candidates = ready or [driver for driver in drivers if driver.is_up] or drivers
         turn = self._turn % len(candidates)
         return min(candidates[turn:] + candidates[:turn], key=_open_calls)
@@ -125,6 +130,7 @@ class Routes:
         """Move calls that no connection has taken yet to one that is up."""
         ready = [driver for driver in self._drivers if driver.is_up]
         for driver in self._drivers:
+            # Calls that were sent stay where they are: their server may have begun them.
             if ready and not driver.is_up:
                 driver.hand_over(min(ready, key=_open_calls))
 

@@ -56,6 +56,7 @@ class SocketBase(ABC):
         return [self._disconnect(each) for each in self._resolved(endpoint, resolve)]
 
     def _resolved(self, endpoint: Any, resolve: bool) -> list[str]:
+        # A name that resolves to nothing must not look like a success.
         found = self._context.resolve(endpoint) if resolve else list(_flat(endpoint))
         if not found:
             raise EndpointError(f"{endpoint!r} holds no endpoint")
@@ -147,6 +148,7 @@ def remote_method(functor: Callable[..., Any], name: str) -> Callable[..., Any]:
     Raises `AttributeError` for names like `__deepcopy__`, by which Python asks objects for their
     abilities, so that a client is not taken for something that it is not.
     """
+    # Without this `copy.copy(client)` and others would make remote calls.
     if name.startswith("__") and name.endswith("__"):
         raise AttributeError(name)
 

@@ -30,6 +30,7 @@ def hooked_items(
 
 
 def _started(iterator: Iterator[Any]) -> Iterator[Any]:
+    # As far as `yield None`, the first statement inside its `try`.
     next(iterator)
     return iterator
 
@@ -66,6 +67,7 @@ def _hooked_items(
         context.hook_client_after_request(request, event, failure)
         if failure is not None:
             raise failure
+    # Not GeneratorExit: who closes an iterator early wants to know no more, nor does stock tell.
     except (LostRemote, TimeoutExpired, ClosedError) as error:
         context.hook_client_after_request(request, None, error)
         raise
