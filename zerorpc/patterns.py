@@ -65,7 +65,7 @@ class ReqStream:
             for item in iterator:
                 send(STREAM, item)
         finally:
-            # Only generators have one; lists and other iterators have nothing to give back.
+            # Generators have one, and files; the iterators of lists have nothing to give back.
             close = getattr(iterator, "close", None)
             if close is not None:
                 close()

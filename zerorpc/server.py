@@ -63,7 +63,7 @@ class Server(SocketBase):
         if shadowed:
             _log.warning("%s: methods named as the server's own: %s", self._name, shadowed)
         self._grace = grace
-        # The instant at which patience with running calls ends; `stop()` may move it forward only.
+        # The instant at which patience with running calls ends; `stop()` may only make it earlier.
         self._stop_by = math.inf
         self._pool_size = pool_size
         self._stop_requested = gevent.event.Event()
