@@ -29,11 +29,13 @@ class Deputy:
         multiplexer = self._multiplexer
         # The loop comes first: only what it has let pass is sent from here.
         late = (multiplexer.interval or 0) * _OVERDUE
+        # At each look, stuck or not: a loop that only is slow may be late with a few.
         beats = multiplexer.overdue_beats(now, late)
         if multiplexer.is_server:
             if self._is_loop_stuck():
                 self._unseen += multiplexer.unseen_calls(self._pump.read_ahead(), now)
             else:
+                # The loop has seen them by now, and beats for them itself.
                 self._unseen.clear()
         for channel in self._unseen:
             if channel.is_beat_due(now):
@@ -43,6 +45,8 @@ class Deputy:
 
     def _is_loop_stuck(self) -> bool:
         """Tell whether the loop has not answered the kick of the last look; kick it again if so."""
+        # A kick and the next look are an eighth of an interval apart: time enough for any loop that
+        # runs at all.
         turns = self._pump.turns
         if turns == self._seen_turns:
             return True

@@ -17,6 +17,7 @@ from zerorpc.errors import EndpointError
 if TYPE_CHECKING:
     from zerorpc.transport.pump import Pump
 
+# What libzmq was built with beside these (pgm, tipc, vmci) nobody has asked for.
 _TRANSPORTS = ("tcp", "ipc", "inproc")
 
 
@@ -48,6 +49,7 @@ class Endpoints:
 
     def disconnect(self, endpoint: str) -> str:
         """Undo `connect`, or `bind`, of the same endpoint."""
+        # Stock has one method for both as well.
         verb = "unbind" if endpoint in self.bound else "disconnect"
         self._apply(verb, endpoint)
         (self.bound if verb == "unbind" else self.connected).remove(endpoint)
@@ -78,6 +80,7 @@ class Endpoints:
         return self._call(verb, endpoint)
 
     def _call(self, verb: str, endpoint: str) -> str:
+        # libzmq would look for an interface called "0".
         target = endpoint.replace("tcp://0:", "tcp://0.0.0.0:", 1)
         zmq_socket = self._pump.socket
         with self._pump.lock:
@@ -123,14 +126,17 @@ def _is_port(text: str) -> bool:
 def needs_ipv6(endpoint: str) -> bool:
     """Tell whether an endpoint is an IPv6 literal, or a name that has IPv6 addresses only."""
     transport, _, rest = endpoint.partition("://")
+    # libzmq takes `tcp://SOURCE;TARGET:PORT`, and what counts is where it goes.
     host = rest.rpartition(":")[0].rpartition(";")[2]
     if transport != "tcp":
         return False
     if host.startswith("["):
         return True
+    # Addresses need no look-up, which may take seconds where a name server is ill.
     if host in ("*", "") or host.replace(".", "").isdigit():
         return False
     try:
+        # Blocks this thread, as libzmq's own look-up blocks its I/O thread; once for each endpoint.
         found = {entry[0] for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
     except OSError:
         return False  # an interface name, or nothing: libzmq will tell

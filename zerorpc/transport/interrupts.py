@@ -42,6 +42,7 @@ class CtrlC:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        # Someone else may have taken the signal over meanwhile; then it is theirs to give back.
         if self._is_installed and signal.getsignal(signal.SIGINT) == self._on_signal:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 

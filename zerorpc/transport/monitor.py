@@ -20,6 +20,7 @@ from zerorpc.transport.threads import end_watcher
 _NUMBERS = itertools.count()
 _UP = int(zmq.EVENT_HANDSHAKE_SUCCEEDED)
 _DOWN = int(zmq.EVENT_DISCONNECTED)
+# Sent before EVENT_DISCONNECTED where the handshake did not succeed, one of the three.
 _FAILED = int(
     zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
     | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
@@ -35,6 +36,7 @@ class Monitor:
 
     def __init__(self, socket: zmq.Socket[Any], on_change: Callable[[bool, str], None]) -> None:
         name = f"inproc://zerorpc.monitor.{next(_NUMBERS)}"
+        # The watched socket runs the monitor: it must still be open when that is switched off.
         self._watched = socket
         self._on_change = on_change
         self._standing = 0
@@ -52,9 +54,13 @@ class Monitor:
         """Report what has happened so far."""
         while not self._events.closed:
             try:
+                # Until it is empty: the descriptor is edge-triggered, like that of every ZeroMQ
+                # socket.
                 event, endpoint = self._events.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return
+            # The event's number in 16 bits, then a value in 32, such as the descriptor: of no use
+            # here, since EVENT_HANDSHAKE_SUCCEEDED does not tell it.
             code: int = struct.unpack_from("=H", event)[0]
             if self._is_change(code):
                 self._on_change(code == _UP, endpoint.decode())
@@ -85,6 +91,7 @@ class Monitor:
 
     def close(self) -> None:
         """Stop watching."""
+        # May be called twice: a client is closed, and then dropped.
         if not self._events.closed:
             self.abandon()
             self._watched.disable_monitor()

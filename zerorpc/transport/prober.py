@@ -35,6 +35,7 @@ class Prober:
 
     def _arm(self) -> None:
         self.close()
+        # Without open calls there is nothing that could be lost.
         if self._done < len(_AFTER_S) and self._is_needed():
             self._timer = gevent.get_hub().loop.timer(_AFTER_S[self._done])
             self._timer.start(self._look)

@@ -121,11 +121,13 @@ def close_when_dropped(owner: object, close: Callable[[], None]) -> None:
 def _after_fork_in_child() -> None:
     _ancestry.append(next(_forks))
     for holder in list(_holders):
+        # No socket may be closed here: that waits for an I/O thread which this process has not.
         holder.abandon(_INHERITED)
     _holders.clear()
     _inherited.update(_contexts)
     _contexts.clear()  # theirs to end, not ours
     watchdog.reset()
+    # The loop's epoll descriptor is shared with the parent until then.
     gevent.reinit()
 
 
@@ -135,6 +137,7 @@ def _seed_routing_ids() -> None:
     They count up from `rand()`, which nobody seeds, and a peer that claims the next one for itself
     makes libzmq 4.3.5 abort the process.
     """
+    # The C library's, which libzmq calls; Python's own generator is another.
     ctypes.CDLL(None).srand(int.from_bytes(os.urandom(4), "little"))
 
 

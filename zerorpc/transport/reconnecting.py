@@ -47,6 +47,7 @@ class Reconnecting:
         if self._has_left:
             return  # the connection that is told of now was on its way when the other was left
         self._has_left = True
+        # libzmq drops the queue of a connection with it, which no option of the socket does.
         self._endpoints.forget_connections()
         lasted = monotonic() - self._up_since
         self.close()

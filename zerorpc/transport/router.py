@@ -39,9 +39,11 @@ class RouterPump(Pump):
         max_event_bytes: int,
     ) -> None:
         self._on_gone = on_gone
+        # Collected while the lock is held; told after it is given back, as those told may send.
         self._gone: set[bytes] = set()
         self._parked: dict[bytes, deque[Frames]] = {}
         self._parked_bytes: dict[bytes, int] = {}
+        # No POLLOUT could replace it: for a ROUTER that is always set, whoever may be full.
         self._retry = gevent.get_hub().loop.timer(_RETRY_S)
         self._retry_s = _RETRY_S
         super().__init__(
@@ -88,6 +90,7 @@ class RouterPump(Pump):
     def _send_one(self, frames: Frames) -> None:
         """Send to one peer of many; never raises `Again`, since that would hold up the others."""
         identity = frames[0]
+        # Behind what waits already: the order of a stream must not change.
         if identity in self._parked:
             self._park(frames)  # behind what waits already: a conversation must stay in order
             return
@@ -96,6 +99,7 @@ class RouterPump(Pump):
         except zmq.Again:
             self._park(frames)
         except zmq.ZMQError as error:
+            # That is: no such peer, or no more. Anything else is a mistake of ours.
             if error.errno != zmq.EHOSTUNREACH:
                 raise
             # Reported after the exchange: whom that wakes must not find the lock taken.
@@ -120,6 +124,7 @@ class RouterPump(Pump):
 
     def _retry_parked(self) -> None:
         # All of them at each tick: few peers are ever full at once, and each try costs 2 us.
+        # At most what libzmq takes, a thousand messages a peer, before the loop goes on.
         has_moved = False
         with self.lock:
             for identity in list(self._parked):

@@ -33,6 +33,8 @@ class Home:
     __slots__ = ("_ident", "_loop")
 
     def __init__(self) -> None:
+        # Two threads never have the same one at a time; a loop of a thread that ended is not run
+        # again.
         self._ident = _get_ident()
         self._loop = gevent.get_hub().loop
 

@@ -38,6 +38,7 @@ class Watchdog:
     """The set of what is watched, and the thread, which lives as long as there is any."""
 
     def __init__(self) -> None:
+        # Weakly, or a thread would keep every client alive that somebody drops.
         self._watched: weakref.WeakSet[Watched] = weakref.WeakSet()
         self._lock = allocate_lock()
         self._is_running = False
@@ -60,6 +61,7 @@ class Watchdog:
             with self._lock:
                 watched = list(self._watched)
                 if not watched:
+                    # Under the lock, so that `add` cannot believe in a thread that is just leaving.
                     self._is_running = False
                     return
             for each in watched:
@@ -68,6 +70,7 @@ class Watchdog:
                 except zmq.ZMQError:  # someone ended its context: it has no socket to beat on
                     self.discard(each)
             shortest = min(each.interval or _LONGEST_SLEEP_S for each in watched)
+            # Or this frame would hold them while it sleeps.
             del watched, each
             _sleep(min(shortest / _LOOKS_PER_INTERVAL, _LONGEST_SLEEP_S))
 

@@ -33,6 +33,7 @@ _PENDING_UNSEEN = 64
 class Worker(_Greenlet, Generic[Job]):
     """A greenlet that runs jobs of its pool; `job` is the current one."""
 
+    # Attributes in slots leave `__dict__` empty unless a job used `gevent.local`: see `_run`.
     __slots__ = ("job", "pool")
 
     def __init__(self, pool: Workers[Job], job: Job) -> None:
@@ -44,6 +45,7 @@ class Worker(_Greenlet, Generic[Job]):
         pool = self.pool
         while self.job is not None:
             is_reusable = False
+            # Cheap, as copies share what is in them until one of them changes it.
             self.gr_context = pool.context.copy()
             try:
                 pool.serve(self.job)
@@ -61,6 +63,7 @@ class Worker(_Greenlet, Generic[Job]):
         pool = self.pool
         if self.job is not None or len(pool.idle) >= _KEEP or pool.is_closed:
             return
+        # A stack: the greenlet that ran last has its stack in the processor's caches.
         pool.idle.append(self)
         try:
             pool.hub.switch()
@@ -113,6 +116,7 @@ class Workers(Generic[Job]):
             worker = self.idle.pop()
             worker.job = job
         else:
+            # Not `gevent.spawn`: it would start a turn of the loop later, behind everything else.
             worker = Worker(self, job)
         self.busy.add(worker)
         worker.switch()
@@ -146,6 +150,7 @@ class Workers(Generic[Job]):
         job = worker.job
 
         def throw() -> None:
+            # By then it may run another job, or none: greenlets are used again.
             if worker.job is job and job is not None and not worker.dead:
                 worker.throw(error)
 
@@ -159,5 +164,6 @@ class Workers(Generic[Job]):
         self.is_closed = True
         self.pending.clear()
         idle, self.idle = self.idle, []
+        # They find `job` still None and leave their loop.
         for worker in idle:
             self.hub.loop.run_callback(worker.switch)
