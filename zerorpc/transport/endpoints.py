@@ -49,7 +49,7 @@ class Endpoints:
 
     def disconnect(self, endpoint: str) -> str:
         """Undo `connect`, or `bind`, of the same endpoint."""
-        # Stock has one method for both as well.
+        # Stock's `disconnect` knows connections only; there is no reason for a second name.
         verb = "unbind" if endpoint in self.bound else "disconnect"
         self._apply(verb, endpoint)
         (self.bound if verb == "unbind" else self.connected).remove(endpoint)

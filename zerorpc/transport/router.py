@@ -43,7 +43,7 @@ class RouterPump(Pump):
         self._gone: set[bytes] = set()
         self._parked: dict[bytes, deque[Frames]] = {}
         self._parked_bytes: dict[bytes, int] = {}
-        # No POLLOUT could replace it: for a ROUTER that is always set, whoever may be full.
+        # POLLOUT cannot replace it: for a ROUTER that is set as soon as any peer takes something.
         self._retry = gevent.get_hub().loop.timer(_RETRY_S)
         self._retry_s = _RETRY_S
         super().__init__(
