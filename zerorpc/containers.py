@@ -11,6 +11,7 @@ from typing import Any
 
 from zerorpc.errors import RemoteProtocolError
 
+# fixmap and fixarray, then array16, array32, map16 and map32.
 _CONTAINER_BYTES = bytes([*range(0x80, 0xA0), 0xDC, 0xDD, 0xDE, 0xDF])
 # Where the bytes of a value end (for arrays and maps: those of their header) by its first byte...
 _FIXED_BYTES = {
@@ -52,6 +53,7 @@ def may_have_more_containers(blob: bytes | memoryview, limit: int) -> bool:
         if position >= len(blob):
             return step > limit
         position = _value_end(blob, position)
+    # As if all that was passed over had been containers: too many is the safe side.
     seen = _FREE_STEPS
     for start in range(position, len(blob), _PIECE_BYTES):
         piece = bytes(blob[start : start + _PIECE_BYTES])
@@ -73,6 +75,8 @@ def _value_end(blob: bytes | memoryview, position: int) -> int:
 
 def at_most(limit: int) -> Callable[[Any], Any]:
     """Return a hook that lets `limit` arrays and maps pass and ends the decoding at the next."""
+    # An exhausted iterator is the cheapest counter there is: no name is rebound in a hook that may
+    # run a million times.
     tickets = iter(range(limit))
 
     def pass_on(container: Any) -> Any:

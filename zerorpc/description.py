@@ -103,6 +103,7 @@ def render_method(method: MethodDescription) -> str:
     if method.arguments is None:
         return f"{method.name}(...)"
     arguments = [str(argument) for argument in method.arguments]
+    # Shown by peers since the first version; nobody sends it.
     if arguments and arguments[0] in ("self", "cls"):
         del arguments[0]
     if method.varargs:

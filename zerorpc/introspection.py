@@ -36,6 +36,7 @@ def signature_of(functor: Callable[..., Any]) -> inspect.Signature | None:
 
     A bound method keeps its `self` or `cls`: stock peers have always been shown them.
     """
+    # `inspect.signature` leaves the first parameter of a bound method out.
     target = functor.__func__ if isinstance(functor, types.MethodType) else functor
     try:
         return inspect.signature(target)

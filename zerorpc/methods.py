@@ -92,6 +92,7 @@ def expose(target: object, hidden: frozenset[str] = frozenset()) -> dict[str, De
     else - object, module, class - every callable attribute counts whose name neither starts with
     `_` nor is `hidden`: a server that exposes itself hides what it inherited.
     """
+    # Names with `_` too: who writes them down wants them to be called, as in stock.
     if isinstance(target, dict):
         return {_checked_name(name): _checked_method(name, f) for name, f in target.items()}
     methods = {}

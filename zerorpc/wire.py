@@ -35,6 +35,7 @@ STREAM = "STREAM"
 STREAM_DONE = "STREAM_DONE"
 FINAL = frozenset((OK, ERR, STREAM_DONE))  # after one of these the conversation is over
 
+# Names of events below the calls: free of credit, and never seen by a method.
 CONTROL_PREFIX = "_zpc_"
 HEARTBEAT = "_zpc_hb"
 MORE = "_zpc_more"
@@ -57,6 +58,8 @@ _ID_LENGTH = 255
 _ENVELOPE_BYTES = 65536
 _FRAME_BYTES = 64  # what a frame costs beside what is in it
 
+# Headers of 2, 3 and 4 entries up to the 32 bytes of our own ids: put together from constants they
+# cost 0.2 us, packed as dicts 0.8 us.
 _HEAD_2 = b"\x93\x82\xaamessage_id\xc4\x20"
 _HEAD_3 = b"\x93\x83\xaamessage_id\xc4\x20"
 _HEAD_4 = b"\x93\x84\xaamessage_id\xc4\x20"
@@ -106,10 +109,12 @@ class Codec:
         self.max_containers = max_containers
         self._by_code = {entry.code: entry for entry in types}
         self._by_type = {entry.type: entry for entry in self._by_code.values()}
+        # Smaller than all bounds there are: one comparison tells that none needs to be looked at.
         self._harmless_bytes = min(_HARMLESS_BYTES, max_event_bytes, max_containers)
         self._unpack: Callable[..., Any] = partial(
             unpackb,
             raw=False,
+            # Or a map with int keys, which a server may well return, would be refused.
             strict_map_key=False,
             max_array_len=_SHORT_ARRAY,
             ext_hook=self._unpack_ext if self._by_code else ExtType,
@@ -144,6 +149,7 @@ class Codec:
 
     def reply_tail(self, channel_id: Id) -> bytes:
         """Return the constant part of the header of every event that answers `channel_id`."""
+        # Those of stock and our own, without a call of the packer.
         if type(channel_id) is bytes and len(channel_id) == 32:
             return _V3_RESPONSE_TO + b"\xc4\x20" + channel_id
         packed: bytes = packb(channel_id)
@@ -186,6 +192,7 @@ class Codec:
         return blob
 
     def _pack_custom(self, value: Any) -> ExtType:
+        # Only asked for what MessagePack cannot carry; so a subclass of `int` goes as an int.
         for base in type(value).__mro__:
             entry = self._by_type.get(base)
             if entry is not None:
@@ -208,6 +215,8 @@ class Codec:
         if type(parts) is not list or len(parts) != 3:
             raise RemoteProtocolError("not_an_event", "not an array of three")
         header, name, args = parts
+        # Types are compared, not asked for by `isinstance`: decoded values have no subclasses, and
+        # it is faster.
         if type(name) is not str:
             name = _decode_name(name)
         return Event(header if type(header) is dict else {}, name, args)
@@ -231,6 +240,8 @@ class Codec:
         """
         hooks = self._counting() if is_suspect else {}
         try:
+            # `skip` makes no objects: 5 KB that claim a million items end here, having cost
+            # nothing.
             dry_run = Unpacker(max_buffer_size=len(blob))
             dry_run.feed(blob)
             dry_run.skip()
@@ -298,6 +309,7 @@ def peek_header(blob: Blob) -> dict[Any, Any]:
     For events that cannot be decoded whole: only the first 4 KiB are looked at.
     """
     unpacker = Unpacker(raw=False, strict_map_key=False, max_array_len=_SHORT_ARRAY)
+    # A copy of the whole, which may be 256 MB, would be made otherwise.
     unpacker.feed(memoryview(blob)[:_PEEKED_BYTES])
     try:
         header = unpacker.unpack() if unpacker.read_array_header() == 3 else None
