@@ -309,7 +309,7 @@ def peek_header(blob: Blob) -> dict[Any, Any]:
     For events that cannot be decoded whole: only the first 4 KiB are looked at.
     """
     unpacker = Unpacker(raw=False, strict_map_key=False, max_array_len=_SHORT_ARRAY)
-    # A copy of the whole, which may be 256 MB, would be made otherwise.
+    # A part only, since the unpacker copies what it is fed.
     unpacker.feed(memoryview(blob)[:_PEEKED_BYTES])
     try:
         header = unpacker.unpack() if unpacker.read_array_header() == 3 else None

@@ -47,8 +47,8 @@ class Reconnecting:
         if self._has_left:
             return  # the connection that is told of now was on its way when the other was left
         self._has_left = True
-        # libzmq drops the queue of a connection with it. ZMQ_IMMEDIATE would do so too, but it drops
-        # what has come in and was not read yet as well.
+        # libzmq drops the queue of a connection with it. So it does with ZMQ_IMMEDIATE, but then
+        # also what has come in and was not read yet.
         self._endpoints.forget_connections()
         lasted = monotonic() - self._up_since
         self.close()
