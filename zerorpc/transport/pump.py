@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import gevent
 import gevent.event
@@ -23,6 +23,15 @@ from gevent import monkey
 from zmq.backend.cython._zmq import Socket as _Backend
 
 from zerorpc.errors import ClosedError
+from zerorpc.transport.backlog import (
+    MESSAGE_BYTES,
+    Entry,
+    Ticket,
+    cost_of,
+    has_lapsed,
+    has_ticket,
+    take_out,
+)
 from zerorpc.transport.process import check_not_inherited, open_socket
 from zerorpc.transport.threads import Home, end_watcher
 from zerorpc.wire import Blob, Frames
@@ -37,33 +46,20 @@ _POLLIN = int(zmq.POLLIN)
 _POLLOUT = int(zmq.POLLOUT)
 
 # Messages in libzmq's own queues, per peer and direction: enough that a batch seldom meets the
-# limit, little enough that a peer which does not read cannot hide megabytes from our own bounds.
+# limit. It knows no bound by bytes, so what these hold comes on top of our own bounds.
 _HIGH_WATER_MARK = 1000
 # Messages handled before the loop gets a turn: with more, others wait; with less, batches shrink.
 _TURN = 256
 _BATCH = 64
 # Sending this many at a time lets the peer work on the first while we make the next.
 _FLUSH_AT = 32
-# What a queued message costs beside its payload: the objects that hold it. Without this, a backlog
-# of ten-byte items would be allowed twenty times its bound.
-MESSAGE_BYTES = 256
-# A server that is away is tried again after this (milliseconds), doubling up to the second.
+# A server that is away is tried again after the first (milliseconds), then less and less often.
 _RECONNECT_MS = 100
 _RECONNECT_MAX_MS = 2000
 # Messages that another thread may read while the loop is held up.
 _MOST_AHEAD = 1000
 # Below this a copy is cheaper than keeping the frame; above it the payload stays where it is.
 _KEEP_FRAME_BYTES = 65536
-
-
-class Ticket(Protocol):
-    """What a queued message belongs to: it can lapse before it is sent, and learns that it was."""
-
-    is_sent: bool
-
-    @property
-    def has_lapsed(self) -> bool:
-        """Whether the message need not be sent any more."""
 
 
 class Pump:
@@ -108,7 +104,7 @@ class Pump:
             getattr(_Backend, name).__get__(self.socket) for name in ("send", "recv", "get")
         )
         self.on_batch = on_batch
-        self._out: deque[tuple[Frames, Ticket | None]] = deque()
+        self._out: deque[Entry] = deque()
         self._ahead: deque[list[Blob]] = deque()
         self.burst = 0  # messages queued since the loop's last turn
         self.turns = 0  # of the loop, for another thread to see whether it runs
@@ -166,16 +162,18 @@ class Pump:
 
     def forget_lapsed(self) -> None:
         """Let go of queued messages that nobody needs any more."""
-        self._out = deque(entry for entry in self._out if not _has_lapsed(entry[1]))
-        self.queued_bytes = sum(len(frames[-1]) + MESSAGE_BYTES for frames, _ in self._out)
+        self._take_out(has_lapsed)
         self._wake_waiting()
 
     def withdraw(self) -> list[tuple[Frames, Ticket]]:
         """Take back the messages with a ticket that were not sent yet and are still needed."""
         self.forget_lapsed()
-        taken = [(frames, ticket) for frames, ticket in self._out if ticket is not None]
-        self._out = deque(entry for entry in self._out if entry[1] is None)
-        self.queued_bytes = sum(len(frames[-1]) + MESSAGE_BYTES for frames, _ in self._out)
+        taken = self._take_out(has_ticket)
+        return [(frames, ticket) for frames, ticket in taken if ticket is not None]
+
+    def _take_out(self, is_unwanted: Callable[[Entry], bool]) -> list[Entry]:
+        taken = take_out(self._out, is_unwanted)
+        self.queued_bytes -= sum(cost_of(frames) for frames, _ in taken)
         return taken
 
     @property
@@ -424,7 +422,3 @@ class Pump:
 def payload_of(frame: zmq.Frame) -> Blob:
     """Return what a frame holds; a large one stays in ZeroMQ's memory."""
     return frame.bytes if len(frame) < _KEEP_FRAME_BYTES else frame.buffer
-
-
-def _has_lapsed(ticket: Ticket | None) -> bool:
-    return ticket is not None and ticket.has_lapsed

@@ -14,7 +14,8 @@ from typing import Any
 import gevent
 import zmq
 
-from zerorpc.transport.pump import MESSAGE_BYTES, NOBLOCK, Pump, payload_of
+from zerorpc.transport.backlog import cost_of
+from zerorpc.transport.pump import NOBLOCK, Pump, payload_of
 from zerorpc.transport.threads import end_watcher
 from zerorpc.wire import Blob, Frames
 
@@ -120,7 +121,7 @@ class RouterPump(Pump):
             self._retry.start(self._retry_parked)
         self._parked.setdefault(identity, deque()).append(frames)
         parked = self._parked_bytes.get(identity, 0)
-        self._parked_bytes[identity] = parked + len(frames[-1]) + MESSAGE_BYTES
+        self._parked_bytes[identity] = parked + cost_of(frames)
 
     def _retry_parked(self) -> None:
         # All of them at each tick: few peers are ever full at once, and each try costs 2 us.
@@ -146,7 +147,7 @@ class RouterPump(Pump):
         try:
             while queue:
                 self._transmit(queue[0])
-                self._parked_bytes[identity] -= len(queue.popleft()[-1]) + MESSAGE_BYTES
+                self._parked_bytes[identity] -= cost_of(queue.popleft())
         except zmq.Again:
             return len(queue) < before
         except zmq.ZMQError:
