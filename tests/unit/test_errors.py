@@ -90,3 +90,15 @@ def test_errors_can_be_copied_and_sent_to_other_processes(error: ZerorpcError) -
         assert type(twin) is type(error)
         assert str(twin) == str(error)
         assert vars(twin) == vars(error)
+
+
+@pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
+def test_a_fresh_error_is_the_same_without_its_traceback(error: ZerorpcError) -> None:
+    try:
+        raise error
+    except ZerorpcError as caught:
+        fresh = caught.fresh()
+        assert caught.__traceback__ is not None
+    assert (type(fresh), str(fresh), fresh.args) == (type(error), str(error), error.args)
+    assert vars(fresh) == vars(error)
+    assert fresh.__traceback__ is None
