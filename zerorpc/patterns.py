@@ -20,7 +20,9 @@ from zerorpc.errors import (
 from zerorpc.wire import ERR, OK, STREAM, STREAM_DONE, Event
 
 # The modules whose frames stand between the greenlet and the method in every traceback.
-_OWN_FRAMES = frozenset(("zerorpc.server", "zerorpc.patterns", "zerorpc.oneway", "zerorpc.methods"))
+_OWN_FRAMES = frozenset(
+    ("zerorpc.serving", "zerorpc.patterns", "zerorpc.oneway", "zerorpc.methods")
+)
 
 
 class Answering(Protocol):

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import logging
 import math
-import sys
 from functools import partial
 from time import monotonic
-from typing import Any, cast
+from typing import Any
 
 import gevent
 import gevent.event
 
-from zerorpc.channel import OPEN, Channel, nobody
-from zerorpc.context import Context, call_deadline
-from zerorpc.errors import ClosedError, ZerorpcError
+from zerorpc.context import Context
+from zerorpc.errors import ClosedError
 from zerorpc.limits import Limits
 from zerorpc.methods import builtins, expose, service_name, shadowed_names
 from zerorpc.multiplexer import Multiplexer, statistics
-from zerorpc.patterns import BY_NAME, describe_exception
+from zerorpc.serving import Service, is_wanted, serve_call
 from zerorpc.sockets import SocketBase
 from zerorpc.step import Request
-from zerorpc.transport import Driver, Worker, Workers
+from zerorpc.transport import Driver, Workers
 from zerorpc.transport.driver import refuse
 from zerorpc.transport.interrupts import CtrlC
 from zerorpc.transport.process import close_when_dropped
-from zerorpc.wire import ERR, Event, error_args
 
 _log = logging.getLogger("zerorpc.server")
 
@@ -78,6 +75,7 @@ class Server(SocketBase):
             limits=self._limits,
         )
         self._driver = Driver(self._context, multiplexer)
+        self._service = Service(self._methods, self._context, self._driver)
         close_when_dropped(self, self._driver.close)
 
     # -- life --------------------------------------------------------------------------------
@@ -94,7 +92,9 @@ class Server(SocketBase):
         self._is_running = True
         self._stop_requested.clear()
         self._stop_by = math.inf
-        self._workers = Workers(self._serve, self._pool_size, self._is_idle.set, _is_wanted)
+        self._workers = Workers(
+            partial(serve_call, self._service), self._pool_size, self._is_idle.set, is_wanted
+        )
         self._driver.on_request = self._submit  # only now, so that a server can be dropped
         self._driver.pump.start_reading()
         try:
@@ -211,155 +211,3 @@ class Server(SocketBase):
     def _submit(self, request: Request) -> None:
         if self._workers is not None:
             self._workers.submit(request)
-
-    def _serve(self, request: Request) -> None:
-        """Run one call in its worker greenlet; whatever happens in it stays in it."""
-        channel = request.channel
-        if channel.state is not OPEN:
-            return  # the caller went away while the call waited for its turn
-        # Not checked while the call waits its turn: no timer is spent on it, only this look.
-        if request.start_by is not None:
-            if monotonic() >= request.start_by:
-                self._driver.last_word(channel, "TimeoutExpired", "the deadline passed unstarted")
-                return
-            call_deadline.set(request.start_by)
-        call = _Call(self, request, cast("Worker[Request]", gevent.getcurrent()))
-        channel.wake = call.on_wake
-        try:
-            call.run()
-        except BaseException as error:  # a handler must not end the server, not by sys.exit either
-            call.fail(error)
-            if isinstance(error, gevent.GreenletExit):
-                raise  # the greenlet was killed, so it is to end
-        finally:
-            # Else each call leaves a cycle of seven objects, which only the collector would free.
-            channel.wake = nobody
-
-
-def _is_wanted(request: Request) -> bool:
-    return request.channel.state is OPEN
-
-
-class _Call:
-    """One call being served: what its pattern sends with, and what ends it when the caller goes."""
-
-    __slots__ = ("_driver", "_request", "_server", "_worker")
-
-    def __init__(self, server: Server, request: Request, worker: Worker[Request]) -> None:
-        self._server = server
-        self._driver = server._driver
-        self._request = request
-        self._worker = worker
-
-    def run(self) -> None:
-        """Find the method and have its pattern serve the call."""
-        server, event = self._server, self._request.event
-        if server._context.middleware.has_server:
-            self._run_hooked()
-            return
-        # Everything a call without middleware needs; `_run_hooked` repeats it with the hooks
-        # between, so that hooks nobody registered cost one attribute.
-        method = server._methods.get(event.name)
-        if method is None:
-            raise NameError(event.name)
-        BY_NAME[method.pattern_name].serve(self, method._functor, event.args)
-
-    def send(self, name: str, args: Any) -> None:
-        """Send an event that is followed by others."""
-        _answered(self._request)
-        self._driver.send(self._request.channel, name, args)
-
-    def finish(self, name: str, args: Any) -> None:
-        """Send the last event of the call."""
-        self._driver.send(self._request.channel, name, args)
-
-    def on_wake(self) -> None:
-        """End the handler when the channel has failed while the handler was busy elsewhere."""
-        error = self._request.channel.error
-        if error is not None and self._server._workers is not None:
-            self._server._workers.cancel(self._worker, error.fresh())
-
-    def _run_hooked(self) -> None:
-        context, event = self._server._context, self._request.event
-        # Before the method is looked up, as in stock: a trace must show unknown methods too.
-        context.hook_load_task_context(event.header)
-        method = self._server._methods.get(event.name)
-        if method is None:
-            raise NameError(event.name)
-        context.hook_server_before_exec(event)
-        answering = _HookedAnswers(self._driver, self._request, context)
-        BY_NAME[method.pattern_name].serve(answering, method._functor, event.args)
-
-    def fail(self, error: BaseException) -> None:
-        """Answer with an ERR, unless the caller is gone; never raises."""
-        channel, event = self._request.channel, self._request.event
-        if channel.state is not OPEN:
-            _log.debug("%s: the caller is gone: %s", event.name, channel.error or error)
-            return
-        name, message, traceback = describe_exception(error)
-        # Callers can call what there is not as often as they like, and errors of servers further on
-        # are told there: neither is news here. The caller gets the traceback in any case.
-        is_news = event.name in self._server._methods and not isinstance(error, ZerorpcError)
-        is_debugged = _log.isEnabledFor(logging.DEBUG)
-        level = logging.WARNING if is_news else logging.DEBUG
-        _log.log(level, "%s failed with %s: %s", event.name, name, message, exc_info=is_debugged)
-        try:
-            args = error_args(channel.version, name, message, traceback)
-            reply = self._hooked_error(args) if self._has_hooks else None
-            self._driver.send(channel, ERR, args, reply)
-        except BaseException as failure:  # a hook raised, or the caller went just now
-            self._driver.last_word(channel, *describe_exception(failure)[:2])
-
-    @property
-    def _has_hooks(self) -> bool:
-        return self._server._context.middleware.has_server
-
-    def _hooked_error(self, args: list[Any]) -> Event:
-        context = self._server._context
-        extra = context.hook_get_task_context()
-        reply = self._driver.multiplexer.reply_event(self._request.channel, ERR, args, extra)
-        # The task context is asked for once more, and `exc_info` is a list, because it is so in
-        # stock.
-        context.hook_server_inspect_exception(
-            self._request.event, reply, context.hook_get_task_context(), list(sys.exc_info())
-        )
-        return reply
-
-
-class _HookedAnswers:
-    """The answers of a call while middleware is registered: headers carry its task context."""
-
-    def __init__(self, driver: Driver, request: Request, context: Context) -> None:
-        self._driver = driver
-        self._request = request
-        self._context = context
-        # Asked for at the first answer and kept, as stock does: an item must not cost a round of
-        # hooks.
-        self._extra: dict[str, Any] | None = None
-
-    def send(self, name: str, args: Any) -> None:
-        """Send an event that is followed by others."""
-        _answered(self._request)
-        self._send(self._event(name, args))
-
-    def finish(self, name: str, args: Any) -> None:
-        """Send the last event of the call, after `server_after_exec` saw it."""
-        event = self._event(name, args)
-        self._context.hook_server_after_exec(self._request.event, event)
-        self._send(event)
-
-    def _event(self, name: str, args: Any) -> Event:
-        if self._extra is None:
-            self._extra = self._context.hook_get_task_context()
-        channel: Channel = self._request.channel
-        return self._driver.multiplexer.reply_event(channel, name, args, self._extra)
-
-    def _send(self, event: Event) -> None:
-        self._driver.send(self._request.channel, event.name, event.args, event)
-
-
-def _answered(request: Request) -> None:
-    """Lift the deadline: it is for the first answer, and a stream may go on after it for ever."""
-    if request.start_by is not None:
-        request.start_by = None
-        call_deadline.set(None)
