@@ -25,7 +25,6 @@ class ZerorpcError(Exception):
         """
         # Not by the constructor: those here take other arguments than they pass on.
         copy = type(self).__new__(type(self), *self.args)
-        copy.args = self.args  # which an OSError like TimeoutExpired takes in __init__ only
         copy.args = self.args  # an OSError takes them in `__init__` only
         copy.__dict__.update(self.__dict__)
         return copy
