@@ -85,6 +85,8 @@ class Driver:
         except zmq.ZMQError as error:
             self.pump.close()  # or its watchers would keep it, half a driver, for ever
             raise EndpointError(f"cannot open a socket: {error}", error.errno or 0) from error
+        # One for all calls of the socket, set to the earliest deadline: a timer for each call would
+        # cost 4 us more.
         self._timer = self.hub.loop.timer(0)
         self._prober = Prober(self._probe, lambda: bool(multiplexer.channels))
         self._reconnecting = Reconnecting(self.pump, self.endpoints)
@@ -134,6 +136,7 @@ class Driver:
         )
         channel.home = self
         deadline = multiplexer.deadline
+        # Seldom so: for the first call after a pause, or for one with the shortest timeout of all.
         if deadline is not None and deadline < self._armed:
             self._arm(deadline)
         if pump.is_backed_up:
@@ -148,6 +151,7 @@ class Driver:
 
         Raises the channel's error when it ends meanwhile.
         """
+        # Credit before room: who may not send yet has no use for it, and others may take it.
         while channel.credit < 1 and channel.state is OPEN:
             self.park(channel)
         pump = self.pump
@@ -188,6 +192,7 @@ class Driver:
         """Return the next event of a channel if it is here, and promise the peer room for more."""
         event = channel.take()
         if channel.until_grant <= 0 and event is not None and channel.state is OPEN:
+            # Not `self`: the call may have been handed over before it was sent.
             home = channel.home
             more = home.multiplexer.grant(channel)
             if more is not None:
@@ -205,9 +210,12 @@ class Driver:
 
     def park(self, channel: Channel) -> None:
         """Wait until something about the channel has changed."""
+        # At a server this is what ends a handler that is busy elsewhere; it is put back afterwards.
         before = channel.wake
         channel.wake = gevent.getcurrent().switch
         try:
+            # Only the hub switches back, by `channel.wake`; or it throws what a timeout or `kill`
+            # says.
             self.hub.switch()
         finally:
             channel.wake = before
@@ -293,6 +301,7 @@ class Driver:
             self._warn_of_dropped()
 
     def _perform(self, step: Step) -> None:
+        # First of all, or a heartbeat would wait for a handler that begins by computing.
         for frames in step.send:
             # These answer or remind the peer without anyone who could wait for room: refusals to
             # a peer that calls and calls but never reads would pile up without end.
@@ -313,6 +322,7 @@ class Driver:
 
     def _on_connection(self, is_up: bool, endpoint: str) -> None:
         self.connections += 1 if is_up else -1
+        # What answers there from now on is, as far as one can tell, another server.
         self._draining_until = 0.0
         if self._is_server:
             # Which client it was libzmq does not say; whom a heartbeat does not reach, it was.
@@ -352,6 +362,8 @@ class Driver:
     def _tick(self) -> None:
         stall = monotonic() - self._armed
         self._armed = float("inf")
+        # What lies in the socket may be the very sign of life, or the answer, that seems to be
+        # missing.
         self.pump.read_now()
         if self.pump.unusable is not None:
             return

@@ -81,6 +81,8 @@ class Pump:
     ) -> None:
         check_not_inherited(context)
         self.socket = open_socket(context, socket_type)
+        # Unless `close` gives some time: a process that fails must not wait for peers that are
+        # away.
         self.socket.linger = 0
         self.socket.set_hwm(_HIGH_WATER_MARK)
         # Twice the limit: what is a little too large can be answered with an ERR that says so.
@@ -100,6 +102,8 @@ class Pump:
         self.unusable: str | None = None
         self.hub: gevent.hub.Hub | None = gevent.get_hub()
         self.home = Home()
+        # The backend's methods: `send_multipart` and `recv_multipart` around them take five times
+        # as long.
         self._tx, self._rx, self._get = (
             getattr(_Backend, name).__get__(self.socket) for name in ("send", "recv", "get")
         )
@@ -144,6 +148,7 @@ class Pump:
         self.burst += 1
         if len(self._out) >= _FLUSH_AT:
             self._flush_now()
+        # Within a drain there is no need, since it sends at its end.
         elif not self._is_draining:
             self._schedule()
 
@@ -186,6 +191,7 @@ class Pump:
 
         What the socket does not take is left out: it is heartbeats, and the next ones will do.
         """
+        # Checked under the lock: the loop's thread may be closing the socket right now.
         with self.lock:
             if self.unusable is not None:
                 return
@@ -290,6 +296,7 @@ class Pump:
                 elif not must_look_again:
                     self.is_drained = True
                     return
+                # Looks that found nothing count as well, or sending alone could go on for ever.
                 left -= len(batch) or 1
                 if left <= 0:
                     self.is_drained = False
@@ -323,6 +330,7 @@ class Pump:
         if self._out:
             self._send_queued()
             is_woken = False
+        # What the watchdog's thread has read came before whatever is still in the socket.
         if self._ahead and self._is_reading:
             taken = min(most, len(self._ahead))
             return [self._ahead.popleft() for _ in range(taken)], True
@@ -407,6 +415,8 @@ class Pump:
             return
         with self.lock:
             self._send_queued()
+            # Each send may use up the edge of the descriptor: without this look greenlets waited
+            # for ever after some dozen calls.
             is_readable = self._get(_EVENTS) & _POLLIN
         # Whatever follows wakes greenlets, which only the hub may do: leave it to a drain.
         if (is_readable or self._must_follow_up) and not self._is_draining:
