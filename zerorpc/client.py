@@ -280,7 +280,7 @@ def _settle(result: gevent.event.AsyncResult[Any], functor: Callable[..., Any], 
     """Give `result` what a function returns or raises; without gevent's report on stderr."""
     try:
         result.set(functor(*args))
-    except Exception as error:
+    except BaseException as error:  # gevent.Timeout is none of Exception's, and somebody waits
         result.set_exception(error)
 
 

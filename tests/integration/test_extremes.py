@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
+import gevent
 import pytest
 
 import zerorpc
-from tests.integration.running import Dial, Serve
+from tests.integration.running import PATIENCE, Dial, Serve
 
 ECHO = {"echo": lambda value: value}
 
@@ -42,3 +43,18 @@ def test_an_error_that_ends_whoever_looks_at_it_arrives_all_the_same(
         client.fail()
     assert caught.value.name == "Hostile"
     assert client.echo(1) == 1
+
+
+def test_an_asynchronous_call_ends_whatever_a_hook_raises(
+    context: zerorpc.Context, serve: Serve, dial: Dial
+) -> None:
+    """Also by a gevent.Timeout, which derives from BaseException."""
+
+    def tell(_request: object, _reply: object, _error: object) -> None:
+        raise gevent.Timeout(1)
+
+    context.register_middleware({"client_after_request": tell})
+    result = dial(serve(ECHO), context=context).echo(1, async_=True)
+    with pytest.raises(gevent.Timeout) as caught:
+        result.get(timeout=PATIENCE)
+    assert caught.value.seconds == 1
