@@ -10,6 +10,9 @@ from collections import Counter
 from zerorpc.limits import Limits
 from zerorpc.wire import Frames
 
+# The name of the ERR of a server that is about to stop: the call was not started.
+DRAINING = "Draining"
+
 
 class Admission:
     """Counts a server's open channels per peer, which the first frame of the envelope names.
@@ -31,7 +34,7 @@ class Admission:
         open_here = self._per_peer.get(envelope[0], 0)
         if self.is_draining:
             # A promise: clients and hubs send such a call elsewhere without a second thought.
-            refusal = "Draining", "the server is about to stop; the call was not started"
+            refusal = DRAINING, "the server is about to stop; the call was not started"
         # A hub says the same when its queue is full, so callers have one case to handle.
         elif self._open >= self._limits.channels:
             refusal = "Overloaded", f"{self._open} calls are open, no more are taken"

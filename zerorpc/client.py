@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import gevent
 import gevent.event
 
+from zerorpc.admission import DRAINING
 from zerorpc.channel import OPEN, Channel
 from zerorpc.context import Context, call_deadline
 from zerorpc.errors import (
@@ -31,8 +32,6 @@ from zerorpc.wire import ERR, Event
 _UNSET: Any = object()
 # Seconds that mean no limit: a deadline of more milliseconds than this fits in no integer.
 _FOR_EVER = 1e12
-# What a server says that stops soon: the call was not started, so another server may have it.
-_DRAINING = "Draining"
 _STREAM = BY_NAME["stream"]
 
 
@@ -160,7 +159,7 @@ class Client(SocketBase):
 
     def _is_for_another(self, channel: Channel, error: Exception) -> bool:
         """Tell whether a server refused a call, unstarted, that another one can take."""
-        if not isinstance(error, RemoteError) or error.name != _DRAINING:
+        if not isinstance(error, RemoteError) or error.name != DRAINING:
             return False
         # Whoever refuses so has promised that nothing was started: calling again is safe even
         # for methods that must not run twice.

@@ -11,6 +11,7 @@ from typing import Any
 import gevent
 import gevent.event
 
+from zerorpc.admission import DRAINING
 from zerorpc.context import Context
 from zerorpc.errors import ClosedError
 from zerorpc.limits import Limits
@@ -29,6 +30,10 @@ _log = logging.getLogger("zerorpc.server")
 # What is left to say when draining is over may take this long (seconds) to reach ZeroMQ, and then
 # this long to leave the process.
 _FLUSH_S = 1.0
+# A server that is idle hangs up when no call came for this long (seconds), and at the latest after
+# that: a caller learns by the first refusal that it should call elsewhere.
+_QUIET_S = 0.05
+_HEAR_OUT_S = 0.5
 
 
 class Server(SocketBase):
@@ -146,10 +151,25 @@ class Server(SocketBase):
         # The socket is still read: heartbeats and credit for what runs must come through.
         self._driver.multiplexer.admission.is_draining = True
         self._await_idle()
+        self._hear_out()
         self._cancel_all("the server stopped before the call had ended")
         self._stop_by = monotonic() + _FLUSH_S  # a handler's `finally` may take a moment too
         self._await_idle()
         self._driver.pump.flush(_FLUSH_S)
+
+    def _hear_out(self) -> None:
+        """Refuse what is on its way already, until its callers know and nothing more comes.
+
+        Refused, they call elsewhere; what lies unread when we hang up they must take for lost.
+        """
+        driver = self._driver
+        refused = driver.multiplexer.admission.refused
+        until = min(self._stop_by, monotonic() + _HEAR_OUT_S)
+        while driver.connections and not self._is_closed and monotonic() < until:
+            before = refused[DRAINING]
+            gevent.sleep(_QUIET_S)
+            if refused[DRAINING] == before:
+                return
 
     def _await_idle(self) -> None:
         """Wait until no handler runs, or the time that is left for them is over."""
