@@ -211,8 +211,8 @@ class Puller(_OneWay):
 
     def close(self) -> None:
         """Stop at once, raise `ClosedError` in the method that runs, and close the socket."""
-        if not self._pump.home.is_here:
-            self._pump.home.call(self.close)
+        if not self._pump.thread.is_here:
+            self._pump.thread.call(self.close)
             return
         self.stop()
         workers = self._workers

@@ -133,8 +133,8 @@ class Server(SocketBase):
         """Stop at once, cancel what runs, and close the socket."""
         if self._is_closed:
             return
-        if not self._driver.home.is_here:
-            self._driver.home.call(self.close)
+        if not self._driver.thread.is_here:
+            self._driver.thread.call(self.close)
             return
         self._is_closed = True
         self.stop(0)

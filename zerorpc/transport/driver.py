@@ -79,7 +79,7 @@ class Driver:
             self.pump = Pump(context, zmq.DEALER, self._on_batch, **bounds)
         self.endpoints = Endpoints(self.pump)
         self.hub = gevent.get_hub()
-        self.home = self.pump.home
+        self.thread = self.pump.thread
         try:
             self._monitor = Monitor(self.pump.socket, self._on_connection)
         except zmq.ZMQError as error:
@@ -236,7 +236,7 @@ class Driver:
         drain, whose lock it would wait for in vain. So nothing else is touched here.
         """
         if channel.state is OPEN and self.pump.unusable is None:
-            self.home.call(self.close_channel, channel)
+            self.thread.call(self.close_channel, channel)
 
     def last_word(self, channel: Channel, name: str, message: str) -> None:
         """Tell the peer with an ERR, whatever its credit, that this channel is over."""
@@ -257,8 +257,8 @@ class Driver:
 
     def close(self, linger: float = 0.0) -> None:
         """Close the socket; whoever waits on one of its channels gets `ClosedError`."""
-        if not self.home.is_here:
-            self.home.call(self.close, linger)
+        if not self.thread.is_here:
+            self.thread.call(self.close, linger)
             return
         if self.pump.unusable is None:
             self._monitor.close()
@@ -288,7 +288,7 @@ class Driver:
         for channel in list(self.multiplexer.channels.values()):
             self.multiplexer.fail(channel, error)
             # Not from here: the owner may be the one that closes, or wait elsewhere in user code.
-            self.home.call(_wake, channel)
+            self.thread.call(_wake, channel)
 
     # -- the loop's side ---------------------------------------------------------------------
 

@@ -18,14 +18,14 @@ import gevent
 import zmq
 
 from zerorpc.errors import ClosedError, EndpointError
-from zerorpc.transport.threads import Home, close_with_thread
+from zerorpc.transport.threads import LoopThread, close_with_thread
 from zerorpc.transport.watchdog import allocate_lock, start_thread, watchdog
 
 
 class Inherited(Protocol):
     """Something that a child process must not use."""
 
-    home: Home
+    thread: LoopThread
 
     def abandon(self, reason: str) -> None:
         """Become unusable, for `reason`, without touching any socket."""
@@ -78,7 +78,7 @@ def hold(holder: Inherited, context: zmq.Context[Any]) -> None:
 def _end_contexts() -> None:
     in_use = set()
     for holder, context in list(_holders.items()):
-        if holder.home.is_here:
+        if holder.thread.is_here:
             holder.close()
         else:
             # A daemon thread goes on until the process is gone. Pulling a socket away from under
@@ -114,7 +114,7 @@ def close_when_dropped(owner: object, close: Callable[[], None]) -> None:
     `close` must not hold the owner itself. The garbage collector may find the owner anywhere, in
     another thread too, where the sockets must not be touched: hence by way of the loop.
     """
-    finalizer = weakref.finalize(owner, Home().call, close)
+    finalizer = weakref.finalize(owner, LoopThread().call, close)
     finalizer.atexit = False
 
 

@@ -33,7 +33,7 @@ from zerorpc.transport.backlog import (
     take_out,
 )
 from zerorpc.transport.process import check_not_inherited, open_socket
-from zerorpc.transport.threads import Home, end_watcher
+from zerorpc.transport.threads import LoopThread, end_watcher
 from zerorpc.wire import Blob, Frames
 
 _allocate_lock = monkey.get_original("_thread", "allocate_lock")
@@ -101,7 +101,7 @@ class Pump:
         self.is_drained = True
         self.unusable: str | None = None
         self.hub: gevent.hub.Hub | None = gevent.get_hub()
-        self.home = Home()
+        self.thread = LoopThread()
         # The backend's methods: `send_multipart` and `recv_multipart` around them take five times
         # as long.
         self._tx, self._rx, self._get = (
@@ -248,13 +248,13 @@ class Pump:
 
     def close(self, linger: float = 0.0) -> None:
         """Close the socket; `linger` seconds are left to ZeroMQ for what it already took."""
-        if not self.home.is_here:
-            self.home.call(self.close, linger)
+        if not self.thread.is_here:
+            self.thread.call(self.close, linger)
         elif self.unusable is None:
             with self.lock:
                 self.abandon("it was closed")
                 self.socket.close(linger=int(linger * 1000))
-            self.home.call(self._wake_waiting)
+            self.thread.call(self._wake_waiting)
 
     def abandon(self, reason: str) -> None:
         """Stop using the socket without touching it, as the child of a fork must."""

@@ -27,7 +27,7 @@ class Closable(Protocol):
         """Close it; harmless when it is closed."""
 
 
-class Home:
+class LoopThread:
     """The thread that this was made in, and the loop that runs there."""
 
     __slots__ = ("_ident", "_loop")
