@@ -8,10 +8,7 @@ from __future__ import annotations
 from collections import Counter
 
 from zerorpc.limits import Limits
-from zerorpc.wire import Frames
-
-# The name of the ERR of a server that is about to stop: the call was not started.
-DRAINING = "Draining"
+from zerorpc.wire import DRAINING, Frames
 
 
 class Admission:

@@ -10,7 +10,6 @@ from typing import Any, NoReturn
 import gevent
 import gevent.event
 
-from zerorpc.admission import DRAINING
 from zerorpc.channel import OPEN, Channel
 from zerorpc.context import Context, call_deadline
 from zerorpc.errors import (
@@ -27,7 +26,7 @@ from zerorpc.routes import Routes
 from zerorpc.sockets import SocketBase, remote_method
 from zerorpc.streams import hooked_items, items
 from zerorpc.transport import Driver
-from zerorpc.wire import ERR, Event
+from zerorpc.wire import DRAINING, ERR, Event
 
 _UNSET: Any = object()
 # Seconds that mean no limit: a deadline of more milliseconds than this fits in no integer.

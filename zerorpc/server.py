@@ -11,7 +11,6 @@ from typing import Any
 import gevent
 import gevent.event
 
-from zerorpc.admission import DRAINING
 from zerorpc.context import Context
 from zerorpc.errors import ClosedError
 from zerorpc.limits import Limits
@@ -166,9 +165,9 @@ class Server(SocketBase):
         refused = driver.multiplexer.admission.refused
         until = min(self._stop_by, monotonic() + _HEAR_OUT_S)
         while driver.connections and not self._is_closed and monotonic() < until:
-            before = refused[DRAINING]
+            before = refused.total()
             gevent.sleep(_QUIET_S)
-            if refused[DRAINING] == before:
+            if refused.total() == before:
                 return
 
     def _await_idle(self) -> None:

@@ -35,6 +35,9 @@ STREAM = "STREAM"
 STREAM_DONE = "STREAM_DONE"
 FINAL = frozenset((OK, ERR, STREAM_DONE))  # after one of these the conversation is over
 
+# What the ERR of a server is called that is about to stop: the call was not started.
+DRAINING = "Draining"
+
 # Names of events below the calls: free of credit, and never seen by a method.
 CONTROL_PREFIX = "_zpc_"
 HEARTBEAT = "_zpc_hb"
@@ -66,7 +69,7 @@ _HEAD_4 = b"\x93\x84\xaamessage_id\xc4\x20"
 _V3 = b"\xa1v\x03"
 _V3_DEADLINE = b"\xa1v\x03\xabdeadline_ms"
 _V3_RESPONSE_TO = b"\xa1v\x03\xabresponse_to"
-_DRAINING = b"\xa8draining\xc3"
+_DRAINING_MARK = b"\xa8draining\xc3"
 _BEAT = b"\xa7_zpc_hb\x91\x00"
 
 
@@ -158,7 +161,7 @@ class Codec:
     def beat(self, message_id: bytes, tail: bytes, *, is_draining: bool = False) -> bytes:
         """Return a heartbeat."""
         if is_draining:
-            return b"".join((_HEAD_4, message_id, tail, _DRAINING, _BEAT))
+            return b"".join((_HEAD_4, message_id, tail, _DRAINING_MARK, _BEAT))
         return b"".join((_HEAD_3, message_id, tail, _BEAT))
 
     def _renew_packer(self) -> None:
