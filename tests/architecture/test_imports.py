@@ -8,7 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 import pytest
 
 from tests.architecture.parts import PARTS
-from tests.architecture.source import CODE, LIBRARY, TESTS, Source, sources
+from tests.architecture.source import CODE, LIBRARY, ROOT, TESTS, Source, sources
 
 PAGE = "the table of parts in docs/architecture.md"
 WORLD = {"socket", "select", "selectors", "gevent", "greenlet", "zmq", "redis", "time", "logging"}
@@ -162,3 +162,10 @@ def test_unit_and_property_tests_never_sleep() -> None:
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "sleep"
     ]
     assert not found, f"time is an argument here: pass another `now`: {found}"
+
+
+def test_the_page_names_every_module_of_the_driver() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    modules = [each.module.rpartition(".")[2] for each in sources("zerorpc/transport")]
+    missing = sorted(name for name in modules if name != "transport" and f"`{name}`" not in page)
+    assert not missing, f"say in docs/architecture.md, below the table, what these do: {missing}"
