@@ -12,6 +12,7 @@ import gevent.local
 import pytest
 
 import zerorpc
+from tests.integration.raw_server import RawServer
 from tests.integration.running import (
     PATIENCE,
     Dial,
@@ -220,14 +221,18 @@ def test_pool_size_bounds_the_handlers(serve: Serve, dial: Dial) -> None:
 def test_a_full_pool_holds_up_no_heartbeats(serve: Serve, dial: Dial) -> None:
     """Neither those of the calls that run nor those of the calls that wait their turn (B3)."""
     interval = 0.1
+    with RawServer() as silent:
+        elsewhere = dial(silent.endpoint, heartbeat=interval)
 
-    def slow() -> str:
-        gevent.sleep(5 * interval)  # beyond where silence would have ended the others
-        return "slept"
+        def slow() -> str:
+            # Takes until silence has ended a call elsewhere: it would have ended the others too.
+            with pytest.raises(zerorpc.LostRemote):
+                elsewhere.method()
+            return "passed"
 
-    client = dial(serve({"slow": slow}, pool_size=1, heartbeat=interval), heartbeat=interval)
-    calls = [begin(client.slow) for _ in range(5)]
-    assert [outcome(each) for each in calls] == ["slept"] * 5
+        client = dial(serve({"slow": slow}, pool_size=1, heartbeat=interval), heartbeat=interval)
+        calls = [begin(client.slow) for _ in range(5)]
+        assert [outcome(each) for each in calls] == ["passed"] * 5
 
 
 def test_handlers_are_not_bounded_unless_asked(serve: Serve, dial: Dial) -> None:

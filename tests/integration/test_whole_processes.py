@@ -37,6 +37,10 @@ def test_everything_works_with_monkey_patches_and_without(form: str) -> None:
     run("patched", form)
 
 
+def test_a_process_has_one_context_until_it_is_closed() -> None:
+    run("shared_context")
+
+
 @pytest.mark.parametrize("method", [None, "wait", "spin", "block", "stop_and_wait"])
 @pytest.mark.parametrize("kind", ["server", "puller"])
 def test_ctrl_c_ends_run_whatever_runs(

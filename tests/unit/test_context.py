@@ -254,16 +254,6 @@ def test_each_source_of_ids_has_a_start_of_its_own(context: Context) -> None:
     assert len({first()[8:], second()[8:], context.new_msgid()[8:]}) == 3
 
 
-def test_a_process_has_one_context_until_it_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Context, "_shared", None)
-    shared = Context.get_instance()
-    assert Context.get_instance() is shared
-    shared.term()
-    fresh = Context.get_instance()
-    assert fresh is not shared
-    fresh.term()
-
-
 # -- task contexts ---------------------------------------------------------------------------------
 
 
