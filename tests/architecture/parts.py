@@ -1,4 +1,7 @@
-"""The table of parts in docs/architecture.md: the one place that says who may import what."""
+"""The tables of parts in docs/architecture.md: the one place that says who may import what.
+
+The library has one; each package of `daemons/` has one below a heading that is its name.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ _ROW = re.compile(r"^\| `(\w+)` \| ([^|]+) \| ([^|]*)\| ([^|]*)\|$", re.MULTILIN
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One row: a module or package of zerorpc/; `holds` is why it has gevent or ZeroMQ."""
+    """One row: a module or package; `holds` is why it has gevent or ZeroMQ."""
 
     name: str
     purpose: str
@@ -25,13 +28,16 @@ class Part:
         return self.purpose.endswith("sans-IO")
 
 
-def read() -> dict[str, Part]:
-    """Return the rows by name, in the order of the page."""
+def read(heading: str) -> dict[str, Part]:
+    """Return the rows below a heading by name, in the order of the page."""
     page = (ROOT / "docs" / "architecture.md").read_text()
+    sections = re.split(r"^#+ +", page, flags=re.MULTILINE)
     return {
         name: Part(name, purpose, frozenset(re.findall(r"`(\w+)`", imports)), holds.strip())
-        for name, purpose, imports, holds in _ROW.findall(page)
+        for section in sections
+        if section.partition("\n")[0].strip("` ").startswith(heading)
+        for name, purpose, imports, holds in _ROW.findall(section)
     }
 
 
-PARTS = read()
+PARTS = read("The parts")

@@ -36,6 +36,8 @@ class Source:
     def module(self) -> str:
         """The dotted name under which it is imported."""
         parts = self.path.relative_to(ROOT).with_suffix("").parts
+        if parts[0] == "daemons":
+            parts = parts[2:]  # daemons/hub/ is on the path, as the root is
         return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
     @cached_property
@@ -120,6 +122,12 @@ def docstring_span(node: Documented) -> range:
 def function_length(node: Function) -> int:
     """Count a function's lines from `def` to its end, without the docstring."""
     return (node.end_lineno or node.lineno) - node.lineno + 1 - len(docstring_span(node))
+
+
+def packages() -> dict[str, str]:
+    """Return the folder of each package of daemons/, by name."""
+    found = sorted((ROOT / "daemons").glob("*/zerorpc_*/__init__.py"))
+    return {each.parent.name: each.parent.relative_to(ROOT).as_posix() for each in found}
 
 
 def sources(*trees: str) -> list[Source]:

@@ -1,0 +1,11 @@
+"""What every daemon of the mesh shares: configuration, life cycle, logs, admin port.
+
+Names that a daemon's author needs, nothing else. It knows no daemon and imports nothing of the
+library but its version.
+"""
+
+from __future__ import annotations
+
+from zerorpc_daemon.problems import ConfigError, Place, Problem
+
+__all__ = ["ConfigError", "Place", "Problem"]

@@ -1,0 +1,1 @@
+"""Tests of the packages below daemons/, a folder for each."""
