@@ -26,9 +26,10 @@ class Admission:
         self._per_peer: dict[bytes, int] = {}
         self._open = 0
 
-    def refusal(self, envelope: Frames) -> tuple[str, str] | None:
-        """Return name and text of the ERR for a call that is not admitted, None if it is."""
-        open_here = self._per_peer.get(envelope[0], 0)
+    def admit(self, envelope: Frames) -> tuple[str, str] | None:
+        """Count a call as open; or return name and text of the ERR for one that is not admitted."""
+        identity = envelope[0]
+        open_here = self._per_peer.get(identity, 0)
         if self.is_draining:
             # A promise: clients and hubs send such a call elsewhere without a second thought.
             refusal = DRAINING, "the server is about to stop; the call was not started"
@@ -38,18 +39,14 @@ class Admission:
         elif open_here >= self._limits.channels_per_peer:
             refusal = "Overloaded", f"this peer has {open_here} calls open, no more are taken"
         else:
+            self._open += 1
+            self._per_peer[identity] = open_here + 1
             return None
         self.refused[refusal[0]] += 1
         return refusal
 
-    def opened(self, envelope: Frames) -> None:
-        """Count a channel that was opened."""
-        identity = envelope[0]
-        self._open += 1
-        self._per_peer[identity] = self._per_peer.get(identity, 0) + 1
-
     def closed(self, envelope: Frames) -> None:
-        """Count a channel that is over; a peer without any leaves nothing behind."""
+        """Count an admitted call as over; a peer without any leaves nothing behind."""
         identity = envelope[0]
         self._open -= 1
         left = self._per_peer[identity] - 1

@@ -88,10 +88,10 @@ class Channel:
     """One end of a conversation with a peer; made by the multiplexer, owned by a driver.
 
     `wake` is called, without arguments, after the state changed in a way that the owner waits for;
-    `home` is the driver's to set.
+    `home` is the driver's to set, `key` the multiplexer's.
     """
 
-    # 248 bytes, and no `__dict__` of 100 more: there is one at each end of every open call.
+    # 256 bytes, and no `__dict__` of 100 more: there is one at each end of every open call.
     __slots__ = (
         "credit",
         "envelope",
@@ -106,6 +106,7 @@ class Channel:
         "is_sent",
         "is_setting",
         "item_bytes",
+        "key",
         "last_heard",
         "limits",
         "method",
@@ -129,7 +130,6 @@ class Channel:
         method: str,
         now: float,
         limits: Limits,
-        *,
         is_opener: bool,
         interval: float | None,
         is_passive: bool = False,
@@ -168,6 +168,7 @@ class Channel:
         self.item_bytes = 0
         self.until_grant = 0
         self.tail: bytes | None = None
+        self.key: Any = None
         self.home: Any = None
         self.wake: Callable[[], Any] = nobody
 

@@ -68,7 +68,7 @@ class Multiplexer:
     ) -> None:
         self.codec = codec
         self.limits = limits or Limits()
-        self.channels: dict[Frames | tuple[Any, ...], Channel] = {}
+        self.channels: dict[Any, Channel] = {}
         self.dropped: Counter[str] = Counter()
         self.dropped_count = 0
         self.received = 0
@@ -85,19 +85,21 @@ class Multiplexer:
     def receive(self, messages: Iterable[list[Blob]], now: float) -> Step:
         """Take in messages as they came from the socket, each a list of frames."""
         step = Step()
-        decode = self.codec.decode
+        decode, is_server = self.codec.decode, self.is_server
+        envelope: Frames = ()
         for frames in messages:
             self.received += 1
-            if len(frames) > 3 and is_long_envelope(frames):
-                self._drop("long_envelope")
-                continue
-            envelope = self._envelope(frames) if self.is_server else ()
+            if is_server:
+                if len(frames) > 3 and is_long_envelope(frames):
+                    self._drop("long_envelope")
+                    continue
+                envelope = self._envelope(frames)
             blob, event = frames[-1], None
             try:
                 event = decode(blob)
                 if event.header.get("response_to") is not None:
                     self._route(envelope, event, len(blob), now, step)
-                elif self.is_server:
+                elif is_server:
                     self._accept(envelope, event, now, step)
                 else:
                     raise RemoteProtocolError("unexpected_request", event.name)
@@ -110,16 +112,19 @@ class Multiplexer:
     @staticmethod
     def _envelope(frames: list[Blob]) -> Frames:
         """Return the routing frames: all before the delimiter, which itself is not looked at."""
-        routing = frames[:-2] if len(frames) > 2 else frames[:1]
-        return tuple(routing)  # type: ignore[arg-type]  # only a payload can be a memoryview
+        # Only a payload can be a memoryview. Without a hub on the way there is the identity alone.
+        if len(frames) <= 3:
+            return (frames[0],)  # type: ignore[return-value]
+        return tuple(frames[:-2])  # type: ignore[arg-type]
 
     def _route(self, envelope: Frames, event: Event, size: int, now: float, step: Step) -> None:
         header = event.header
+        channel_id = header["response_to"]
         try:
-            channel = self.channels.get((*envelope, header["response_to"]))
+            channel = self.channels.get(_key(envelope, channel_id))
         except TypeError:
             raise RemoteProtocolError("bad_id", "response_to is not hashable") from None
-        if channel is None or type(channel.id) is not type(header["response_to"]):
+        if channel is None or type(channel.id) is not type(channel_id):
             # Normal at the end of every stream: the last grants and beats cross the final event.
             # (The type counts too, since True and 1.0 are equal to 1.)
             raise RemoteProtocolError("late", event.name)
@@ -146,14 +151,15 @@ class Multiplexer:
             raise RemoteProtocolError("bad_id", "no message_id, or not bin, str or int")
         if event.name.startswith(CONTROL_PREFIX):
             raise RemoteProtocolError("stray_control", event.name)
-        if (*envelope, channel_id) in self.channels:
+        key = _key(envelope, channel_id)
+        if key in self.channels:
             raise RemoteProtocolError("duplicate_id")
         channel = self._serving_channel(envelope, channel_id, event.name, now, version)
-        refusal = self.admission.refusal(envelope)
+        refusal = self.admission.admit(envelope)
         if refusal is not None:
             step.send.append(self.last_word(channel, *refusal))
             return
-        self._remember(channel)
+        self._remember(channel, key)
         left = time_left(header)
         step.opened.append(Request(channel, event, None if left is None else now + left))
 
@@ -161,16 +167,17 @@ class Multiplexer:
         self, envelope: Frames, channel_id: Any, method: str, now: float, version: int = VERSION
     ) -> Channel:
         """Return our end of a channel that a peer opened; `is_id(channel_id)` holds."""
+        # By position: with keywords a channel takes 0.9 us to make instead of 0.5.
         return Channel(
             envelope,
             channel_id,
             method,
             now,
             self.limits,
-            is_opener=False,
-            interval=self.interval,
-            is_passive=version < 2,
-            version=version,
+            False,  # is_opener
+            self.interval,
+            version < 2,  # is_passive
+            version,
         )
 
     def _answer_undecodable(
@@ -183,7 +190,7 @@ class Multiplexer:
         header = peek_header(blob)
         response_to, message_id = header.get("response_to"), header.get("message_id")
         if is_id(response_to):
-            channel = self.channels.get((*envelope, response_to))
+            channel = self.channels.get(_key(envelope, response_to))
             if channel is not None and channel.is_opener:
                 answer = Event({}, ERR, ["RemoteProtocolError", str(error), None])
                 channel.promised += 1  # this event is ours, not one of those that were promised
@@ -191,7 +198,9 @@ class Multiplexer:
                 self._forget(channel)
                 step.woken.append(channel)
                 step.send.append(self._control(channel, CLOSE, []))
-        elif self.is_server and is_id(message_id) and (*envelope, message_id) not in self.channels:
+        elif (
+            self.is_server and is_id(message_id) and _key(envelope, message_id) not in self.channels
+        ):
             claimed = header.get("v", 1)  # not judged here: it is refused in any case
             version = claimed if type(claimed) is int else VERSION
             channel = self._serving_channel(envelope, message_id, "", now, version)
@@ -230,13 +239,14 @@ class Multiplexer:
             name,
             now,
             self.limits,
-            is_opener=True,
-            interval=self.interval,
-            is_passive=self._is_passive,
-            slots=slots,
-            timeout=timeout,
+            True,  # is_opener
+            self.interval,
+            self._is_passive,
+            VERSION,
+            slots,
+            timeout,
         )
-        self._remember(channel)
+        self._remember(channel, message_id)
         return channel, (b"", blob)
 
     def opening_event(
@@ -303,7 +313,7 @@ class Multiplexer:
     def move(self, channel: Channel, other: Multiplexer) -> None:
         """Hand over a channel whose opening event was not sent yet to that of another socket."""
         self._forget(channel)
-        other._remember(channel)
+        other._remember(channel, channel.key)
 
     def fail(self, channel: Channel, error: ZerorpcError) -> None:
         """End a conversation with `error` without a word to the peer."""
@@ -409,11 +419,9 @@ class Multiplexer:
         channels = list(self.channels.values())
         return [self.beat(channel) for channel in channels if channel.is_beat_due(now, late)]
 
-    def _remember(self, channel: Channel) -> None:
-        key = (*channel.envelope, channel.id)
+    def _remember(self, channel: Channel, key: Any) -> None:
+        channel.key = key
         self.channels[key] = channel
-        if channel.envelope:
-            self.admission.opened(channel.envelope)
         # Seldom is a new channel the first to be due, so a quick look comes before `consider`.
         deadline, expires = self.deadline, channel.expires
         if deadline is None or channel.next_beat < deadline:
@@ -433,10 +441,13 @@ class Multiplexer:
             self.deadline = max(due, self._last_scan + len(self.channels) * _SCAN_GAP)
 
     def _forget(self, channel: Channel) -> None:
-        if self.channels.pop((*channel.envelope, channel.id), None) is None:
-            return
-        if channel.envelope:
+        if self.channels.pop(channel.key, None) is not None and channel.envelope:
             self.admission.closed(channel.envelope)
+
+
+def _key(envelope: Frames, channel_id: Any) -> Any:
+    """Return what a channel is found by; a client has one peer and no envelope."""
+    return (*envelope, channel_id) if envelope else channel_id
 
 
 def statistics(multiplexer: Multiplexer) -> dict[str, Any]:

@@ -10,7 +10,7 @@ A, B = (b"A",), (b"B", b"hop")
 
 def refused(admission: Admission, envelope: tuple[bytes, ...]) -> str | None:
     """Return the name of the ERR, None if there is none."""
-    refusal = admission.refusal(envelope)
+    refusal = admission.admit(envelope)
     return refusal[0] if refusal else None
 
 
@@ -18,26 +18,25 @@ def test_all_are_let_in_while_there_is_room() -> None:
     admission = Admission(Limits(channels=3, channels_per_peer=2))
     for envelope in (A, A, B):
         assert refused(admission, envelope) is None
-        admission.opened(envelope)
     assert not admission.refused
 
 
 def test_room_is_limited_in_all_and_per_peer() -> None:
     admission = Admission(Limits(channels=3, channels_per_peer=2))
     for envelope in (A, A):
-        admission.opened(envelope)
-    assert admission.refusal(A) == (
+        assert admission.admit(envelope) is None
+    assert admission.admit(A) == (
         "Overloaded",
         "this peer has 2 calls open, no more are taken",
     )
-    admission.opened(B)
-    assert admission.refusal(B) == ("Overloaded", "3 calls are open, no more are taken")
+    assert admission.admit(B) is None
+    assert admission.admit(B) == ("Overloaded", "3 calls are open, no more are taken")
     assert admission.refused == {"Overloaded": 2}
 
 
 def test_hops_behind_one_peer_count_as_that_peer() -> None:
     admission = Admission(Limits(channels_per_peer=1))
-    admission.opened((b"B", b"one"))
+    assert admission.admit((b"B", b"one")) is None
     assert refused(admission, (b"B", b"other")) == "Overloaded"
 
 
@@ -45,7 +44,6 @@ def test_what_is_over_makes_room() -> None:
     admission = Admission(Limits(channels=1, channels_per_peer=1))
     for _ in range(3):
         assert refused(admission, A) is None
-        admission.opened(A)
         assert refused(admission, A) == "Overloaded"
         admission.closed(A)
 

@@ -59,7 +59,7 @@ _RECONNECT_MAX_MS = 2000
 # Messages that another thread may read while the loop is held up.
 _MOST_AHEAD = 1000
 # Below this a copy is cheaper than keeping the frame; above it the payload stays where it is.
-_KEEP_FRAME_BYTES = 65536
+KEEP_FRAME_BYTES = 65536
 
 
 class Pump:
@@ -343,9 +343,10 @@ class Pump:
         if self._was_full:
             self._stride = min(2 * self._stride, _BATCH)
         batch: list[list[Blob]] = []
+        receive, most = self._receive, min(most, self._stride)
         try:
-            while len(batch) < min(most, self._stride):
-                batch.append(self._receive())
+            while len(batch) < most:
+                batch.append(receive())
             self._was_full = True
         except zmq.Again:
             # Read empty; the next look at EVENTS arms the descriptor.
@@ -363,7 +364,7 @@ class Pump:
         frame = receive(NOBLOCK, False)
         while frame.more:
             frame = receive(NOBLOCK, False)
-        return [payload_of(frame)]
+        return [frame.bytes if len(frame) < KEEP_FRAME_BYTES else frame.buffer]
 
     @property
     def _must_follow_up(self) -> bool:
@@ -379,10 +380,16 @@ class Pump:
         libzmq decides on the first frame, or takes back the earlier ones when the pipe is lost.
         """
         transmit = self._tx
-        *routing, payload = frames
-        for frame in routing:
-            transmit(frame, _MORE)
-        transmit(payload, NOBLOCK)
+        # All but what came through a hub has two frames, or three with the identity of a peer.
+        if len(frames) == 2:
+            transmit(frames[0], _MORE)
+        elif len(frames) == 3:
+            transmit(frames[0], _MORE)
+            transmit(frames[1], _MORE)
+        else:
+            for frame in frames[:-1]:
+                transmit(frame, _MORE)
+        transmit(frames[-1], NOBLOCK)
 
     def _send_one(self, frames: Frames) -> None:
         self._transmit(frames)
@@ -427,8 +434,3 @@ class Pump:
         for wake in waiting:
             # By the loop: this may run in any greenlet, and only the hub may switch to another.
             self._run_callback(wake)
-
-
-def payload_of(frame: zmq.Frame) -> Blob:
-    """Return what a frame holds; a large one stays in ZeroMQ's memory."""
-    return frame.bytes if len(frame) < _KEEP_FRAME_BYTES else frame.buffer

@@ -15,7 +15,7 @@ import gevent
 import zmq
 
 from zerorpc.transport.backlog import cost_of
-from zerorpc.transport.pump import NOBLOCK, Pump, payload_of
+from zerorpc.transport.pump import KEEP_FRAME_BYTES, NOBLOCK, Pump
 from zerorpc.transport.threads import end_watcher
 from zerorpc.wire import Blob, Frames
 
@@ -85,14 +85,13 @@ class RouterPump(Pump):
         while frame.more:
             frames.append(frame.bytes if len(frame) else b"")
             frame = receive(NOBLOCK, False)
-        frames.append(payload_of(frame))
+        frames.append(frame.bytes if len(frame) < KEEP_FRAME_BYTES else frame.buffer)
         return frames
 
     def _send_one(self, frames: Frames) -> None:
         """Send to one peer of many; never raises `Again`, since that would hold up the others."""
         identity = frames[0]
-        # Behind what waits already: the order of a stream must not change.
-        if identity in self._parked:
+        if self._parked and identity in self._parked:
             self._park(frames)  # behind what waits already: a conversation must stay in order
             return
         try:
