@@ -46,6 +46,7 @@ class Routes:
         driver = self._open()
         try:
             connected = driver.connect(endpoint)
+            self._check_open()  # it may have been closed while a name server was asked
         except BaseException:
             driver.close()
             raise
@@ -58,6 +59,7 @@ class Routes:
         driver = self._bound or self._open()
         try:
             bound = driver.endpoints.bind(endpoint)
+            self._check_open()
         except BaseException:
             if driver is not self._bound:
                 driver.close()

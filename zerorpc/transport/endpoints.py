@@ -3,16 +3,19 @@
 - `tcp://0:1234` means every interface, as on stock zerorpc's command line.
 - IPv6 is switched on per endpoint: a socket that has it for all resolves `localhost` to `::1` and
   then never reaches a server on 127.0.0.1.
+- A host that does not exist is told at once: libzmq would look for it again and again in silence.
 """
 
 from __future__ import annotations
 
+import errno
 import socket
 from typing import TYPE_CHECKING
 
 import zmq
 
 from zerorpc.errors import EndpointError
+from zerorpc.transport.lookup import addresses
 
 if TYPE_CHECKING:
     from zerorpc.transport.pump import Pump
@@ -28,7 +31,9 @@ class Endpoints:
         self._pump = pump
         self.bound: list[str] = []
         self.connected: list[str] = []
-        self._is_ipv6: dict[str, bool] = {}
+        # What libzmq is given for an endpoint: another text where it would misread ours, and
+        # whether it is to be taken for IPv6.
+        self._targets: dict[str, tuple[str, bool]] = {}
 
     @property
     def has_inproc(self) -> bool:
@@ -37,22 +42,31 @@ class Endpoints:
 
     def bind(self, endpoint: str) -> str:
         """Bind and return the endpoint with the port that was chosen."""
-        chosen = self._apply("bind", endpoint)
+        self._prepare("bind", endpoint)
+        chosen = self._call("bind", endpoint)
         self.bound.append(chosen)
         return chosen
 
     def connect(self, endpoint: str) -> str:
-        """Connect; succeeds whether or not anyone is there yet."""
-        self._apply("connect", endpoint)
+        """Connect; succeeds whether or not anyone is there yet, if only the host exists."""
+        self._prepare("connect", endpoint)
+        self._call("connect", endpoint)
         self.connected.append(endpoint)
         return endpoint
 
     def disconnect(self, endpoint: str) -> str:
         """Undo `connect`, or `bind`, of the same endpoint."""
+        self._pump.check_usable()
+        check(endpoint)
         # Stock's `disconnect` knows connections only; there is no reason for a second name.
-        verb = "unbind" if endpoint in self.bound else "disconnect"
-        self._apply(verb, endpoint)
-        (self.bound if verb == "unbind" else self.connected).remove(endpoint)
+        verb, places = "disconnect", self.connected
+        if endpoint in self.bound:
+            verb, places = "unbind", self.bound
+        if endpoint not in places:
+            in_use = ", ".join(self.bound + self.connected) or "nothing"
+            raise EndpointError(f"cannot disconnect {endpoint}: in use is {in_use}", errno.ENOENT)
+        self._call(verb, endpoint)
+        places.remove(endpoint)
         return endpoint
 
     def forget_connections(self) -> None:
@@ -70,22 +84,20 @@ class Endpoints:
         for endpoint in self.connected:
             self._call("connect", endpoint)
 
-    def _apply(self, verb: str, endpoint: str) -> str:
+    def _prepare(self, verb: str, endpoint: str) -> None:
         self._pump.check_usable()
         check(endpoint)
-        # Before the lock is taken: where gevent has patched `socket`, asking DNS switches to the
-        # hub, and the hub would wait for the lock without letting anyone give it back.
-        self._is_ipv6[endpoint] = needs_ipv6(endpoint)
+        # Before the lock is taken: this may switch to the hub, and the hub would wait for the lock
+        # without letting anyone give it back.
+        self._targets[endpoint] = _target(verb, endpoint)
         self._pump.check_usable()  # others may have closed it meanwhile
-        return self._call(verb, endpoint)
 
     def _call(self, verb: str, endpoint: str) -> str:
-        # libzmq would look for an interface called "0".
-        target = endpoint.replace("tcp://0:", "tcp://0.0.0.0:", 1)
+        target, is_ipv6 = self._targets.get(endpoint, (endpoint, False))
         zmq_socket = self._pump.socket
         with self._pump.lock:
             try:
-                zmq_socket.setsockopt(zmq.IPV6, int(self._is_ipv6.get(endpoint, False)))
+                zmq_socket.setsockopt(zmq.IPV6, int(is_ipv6))
                 getattr(zmq_socket, verb)(target)
                 if verb == "bind":
                     return _text(zmq_socket.getsockopt(zmq.LAST_ENDPOINT))
@@ -123,21 +135,27 @@ def _is_port(text: str) -> bool:
     return text == "*" or (text.isascii() and text.isdigit() and int(text) <= 65535)
 
 
-def needs_ipv6(endpoint: str) -> bool:
-    """Tell whether an endpoint is an IPv6 literal, or a name that has IPv6 addresses only."""
+def _target(verb: str, endpoint: str) -> tuple[str, bool]:
+    """Return what libzmq is to be given for an endpoint, and whether as IPv6.
+
+    Raises `EndpointError` for a host that does not exist. One that nobody can be asked about just
+    now passes: libzmq goes on trying to connect, and `bind` fails there.
+    """
     transport, _, rest = endpoint.partition("://")
     # libzmq takes `tcp://SOURCE;TARGET:PORT`, and what counts is where it goes.
-    host = rest.rpartition(":")[0].rpartition(";")[2]
-    if transport != "tcp":
-        return False
-    if host.startswith("["):
-        return True
-    # Addresses need no look-up, which may take seconds where a name server is ill.
-    if host in ("*", "") or host.replace(".", "").isdigit():
-        return False
-    try:
-        # Blocks this thread, as libzmq's own look-up blocks its I/O thread; once for each endpoint.
-        found = {entry[0] for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
-    except OSError:
-        return False  # an interface name, or nothing: libzmq will tell
-    return found == {socket.AF_INET6}
+    host, _, port = rest.rpartition(";")[2].rpartition(":")
+    if transport != "tcp" or host in ("*", "[*]"):
+        return endpoint, host == "[*]"
+    if host == "0":  # libzmq would look for an interface of that name
+        return endpoint.replace("//0:", "//0.0.0.0:", 1), False
+    if verb == "bind" and host in (name for _, name in socket.if_nameindex()):
+        return endpoint, False
+    found = addresses(host.strip("[]"))
+    if found == []:
+        raise EndpointError(f"cannot {verb} {endpoint}: no host {host!r} is known", errno.ENODEV)
+    address = found[0] if found else host
+    is_ipv6 = ":" in address
+    if verb == "connect" or not found or host.startswith("["):
+        return endpoint, is_ipv6  # by its name, as it may have moved when the connection is renewed
+    # libzmq would ask again, and hold up the loop meanwhile.
+    return f"tcp://[{address}]:{port}" if is_ipv6 else f"tcp://{address}:{port}", is_ipv6

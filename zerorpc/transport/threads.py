@@ -10,14 +10,18 @@ import os
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import gevent
 from gevent import monkey
+from gevent.event import AsyncResult
 
 # The native ones, where gevent has patched these modules too: its own know greenlets only.
 _get_ident = monkey.get_original("_thread", "get_ident")
 _local = monkey.get_original("_thread", "_local")()
+_start_thread = monkey.get_original("_thread", "start_new_thread")
+
+Result = TypeVar("Result")
 
 
 class Closable(Protocol):
@@ -47,6 +51,34 @@ class LoopThread:
         """Have a function called there, at the loop's next turn; never, where the loop is gone."""
         with suppress(ValueError):
             self._loop.run_callback_threadsafe(functor, *args)
+
+
+def call_off_the_loop(functor: Callable[..., Result], *args: Any, **options: Any) -> Result:
+    """Return what a function that blocks returns, while the loop and other greenlets go on.
+
+    It runs in a native thread. In the hub, which cannot wait, it is called as it is.
+    """
+    hub = gevent.get_hub()
+    if gevent.getcurrent() is hub:
+        return functor(*args, **options)
+    here = LoopThread()
+    result: Any = AsyncResult()
+
+    def work() -> None:
+        try:
+            here.call(result.set, functor(*args, **options))
+        except BaseException as error:
+            here.call(result.set_exception, error)
+
+    # A loop that nothing else keeps going would end before the thread does.
+    busy = hub.loop.async_()
+    busy.start(int)
+    try:
+        _start_thread(work, ())
+        returned: Result = result.get()
+    finally:
+        end_watcher(busy)
+    return returned
 
 
 def end_watcher(watcher: Any) -> None:

@@ -42,6 +42,8 @@ def test_an_unknown_method(service: str, question: tuple[str, ...]) -> None:
         ("localhost:1234 quote", 'did you mean "tcp://localhost:1234"?'),
         ("tcp://localhost quote", "tcp://localhost"),
         ("tcp://127.0.0.1:99999999 quote", "tcp://127.0.0.1:99999999"),
+        ("tcp://no.such.host.invalid:1 quote", "tcp://no.such.host.invalid:1"),
+        ("--server --connect tcp://no.such.host.invalid:1 urllib.parse", "no.such.host.invalid"),
         ("-j tcp://127.0.0.1:1234 quote hello", "parameter 1 is not JSON"),
         ("--server --bind tcp://127.0.0.1:* no_such_module", 'no module named "no_such_module"'),
         ("--server --bind tcp://127.0.0.1:* services.Servce", 'did you mean "Service"?'),
