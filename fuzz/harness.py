@@ -12,6 +12,7 @@ from typing import Any
 
 import msgpack
 
+from zerorpc.beats import overdue
 from zerorpc.channel import OPEN
 from zerorpc.containers import may_have_more_containers
 from zerorpc.errors import RemoteProtocolError, ZerorpcError
@@ -127,7 +128,7 @@ class World:
         elif action == 11:
             self.take(multiplexer.lose(b"peer-0" if self.is_server else None, "gone"))
         elif action == 12:
-            multiplexer.overdue_beats(self.now, 0.1)
+            overdue(multiplexer, self.now, 0.1)
         else:
             self.own(action, payload)
 

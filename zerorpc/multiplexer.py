@@ -31,6 +31,7 @@ from zerorpc.wire import (
     Codec,
     Event,
     Frames,
+    envelope_of,
     error_args,
     is_id,
     is_long_envelope,
@@ -93,7 +94,7 @@ class Multiplexer:
                 if len(frames) > 3 and is_long_envelope(frames):
                     self._drop("long_envelope")
                     continue
-                envelope = self._envelope(frames)
+                envelope = envelope_of(frames)
             blob, event = frames[-1], None
             try:
                 event = decode(blob)
@@ -108,14 +109,6 @@ class Multiplexer:
                 if event is None:
                     self._answer_undecodable(envelope, blob, error, now, step)
         return step
-
-    @staticmethod
-    def _envelope(frames: list[Blob]) -> Frames:
-        """Return the routing frames: all before the delimiter, which itself is not looked at."""
-        # Only a payload can be a memoryview. Without a hub on the way there is the identity alone.
-        if len(frames) <= 3:
-            return (frames[0],)  # type: ignore[return-value]
-        return tuple(frames[:-2])  # type: ignore[arg-type]
 
     def _route(self, envelope: Frames, event: Event, size: int, now: float, step: Step) -> None:
         header = event.header
@@ -154,7 +147,7 @@ class Multiplexer:
         key = _key(envelope, channel_id)
         if key in self.channels:
             raise RemoteProtocolError("duplicate_id")
-        channel = self._serving_channel(envelope, channel_id, event.name, now, version)
+        channel = self.serving_channel(envelope, channel_id, event.name, now, version)
         refusal = self.admission.admit(envelope)
         if refusal is not None:
             step.send.append(self.last_word(channel, *refusal))
@@ -163,7 +156,7 @@ class Multiplexer:
         left = time_left(header)
         step.opened.append(Request(channel, event, None if left is None else now + left))
 
-    def _serving_channel(
+    def serving_channel(
         self, envelope: Frames, channel_id: Any, method: str, now: float, version: int = VERSION
     ) -> Channel:
         """Return our end of a channel that a peer opened; `is_id(channel_id)` holds."""
@@ -203,7 +196,7 @@ class Multiplexer:
         ):
             claimed = header.get("v", 1)  # not judged here: it is refused in any case
             version = claimed if type(claimed) is int else VERSION
-            channel = self._serving_channel(envelope, message_id, "", now, version)
+            channel = self.serving_channel(envelope, message_id, "", now, version)
             step.send.append(self.last_word(channel, "RemoteProtocolError", str(error)))
 
     # -- what goes out -----------------------------------------------------------------------
@@ -392,32 +385,6 @@ class Multiplexer:
         self._forget(channel)
         if channel.state is FAILED and channel.is_opener and channel.is_sent:
             step.send.append(self._control(channel, CLOSE, []))
-
-    def unseen_calls(self, messages: Iterable[list[Blob]], now: float) -> list[Channel]:
-        """Return channels, known to nobody, for the calls in messages that the loop has not seen.
-
-        For the watchdog thread, to send heartbeats on them; touches nothing shared.
-        """
-        channels = []
-        for frames in messages:
-            if is_long_envelope(frames):
-                continue
-            # Peers of v1 beat first, so nobody beats for them before the loop has seen the call.
-            header = peek_header(frames[-1])
-            channel_id = header.get("message_id")
-            if header.get("response_to") is None and is_id(channel_id) and header.get("v", 1) != 1:
-                channel = self._serving_channel(self._envelope(frames), channel_id, "", now)
-                channels.append(channel)
-        return channels
-
-    def overdue_beats(self, now: float, late: float) -> list[Frames]:
-        """Return the heartbeats that were due `late` seconds ago: the loop that sends is stuck.
-
-        For the watchdog thread: reads a snapshot and moves `next_beat`, nothing else. The worst
-        that a race with the loop can do is one heartbeat too many.
-        """
-        channels = list(self.channels.values())
-        return [self.beat(channel) for channel in channels if channel.is_beat_due(now, late)]
 
     def _remember(self, channel: Channel, key: Any) -> None:
         channel.key = key

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.unit.multiplexers import feed, request, server
+from zerorpc.beats import unseen_calls
 
 
 @pytest.mark.parametrize("channel_id", [b"x" * 255, "x" * 255, 2**64 - 1])
@@ -37,7 +38,7 @@ def test_longer_envelopes_are_not_kept(routing: list[bytes]) -> None:
     assert not step.opened
     assert not step.send
     assert serving.dropped == {"long_envelope": 1}
-    assert not serving.unseen_calls([[b"peer", *routing, b"", request()]], 0.0)
+    assert not unseen_calls(serving, [[b"peer", *routing, b"", request()]], 0.0)
 
 
 def test_peers_that_go_together_are_looked_for_together() -> None:

@@ -21,6 +21,7 @@ from tests.unit.multiplexers import (
     said,
     server,
 )
+from zerorpc.beats import overdue
 from zerorpc.errors import LostRemote
 from zerorpc.limits import Limits
 from zerorpc.multiplexer import Multiplexer, statistics
@@ -76,7 +77,7 @@ def test_a_draining_server_says_so_in_everything_and_starts_nothing() -> None:
     messages = [
         *step.send,
         *serving.on_deadline(1.0).send,
-        *serving.overdue_beats(5.0, 0.1),
+        *overdue(serving, 5.0, 0.1),
         serving.send(channel, "STREAM", 1),
         serving.send(channel, "OK", [1]),
     ]

@@ -19,6 +19,7 @@ from tests.unit.multiplexers import (
     said,
     server,
 )
+from zerorpc.beats import overdue, unseen_calls
 from zerorpc.channel import State
 from zerorpc.errors import LostRemote, TimeoutExpired
 
@@ -105,7 +106,7 @@ def test_without_an_interval_there_are_no_heartbeats(interval: Any) -> None:
         assert multiplexer.deadline is None
         step = multiplexer.on_deadline(1e9)
         assert (step.woken, step.send) == ([], [])
-        assert multiplexer.overdue_beats(1e9, 0.1) == []
+        assert overdue(multiplexer, 1e9, 0.1) == []
 
 
 def test_a_passive_client_begins_when_the_first_heartbeat_comes() -> None:
@@ -168,14 +169,14 @@ def test_beats_that_the_loop_did_not_send_are_sent_for_it_once() -> None:
     serving = server(interval=1.0)
     accept(serving, request(b"0123456789abcdef" * 2), peer=b"A")
     accept(serving, request(NODE_ID), peer=b"B")
-    assert serving.overdue_beats(1.1, 0.125) == []
-    beats = serving.overdue_beats(1.125, 0.125)
+    assert overdue(serving, 1.1, 0.125) == []
+    beats = overdue(serving, 1.125, 0.125)
     assert said(beats) == [(b"A", "_zpc_hb", [0]), (b"B", "_zpc_hb", [0])]
     assert [header["response_to"] for header in headers(beats)] == [
         b"0123456789abcdef" * 2,
         NODE_ID,
     ]
-    assert serving.overdue_beats(1.2, 0.125) == []
+    assert overdue(serving, 1.2, 0.125) == []
     assert serving.on_deadline(1.2).send == []
 
 
@@ -183,7 +184,8 @@ def test_calls_that_the_loop_has_not_seen_can_be_beaten_for() -> None:
     serving = server(interval=1.0)
     open_one = accept(serving, request(b"open")).channel
     before = dict(serving.channels)
-    unseen = serving.unseen_calls(
+    unseen = unseen_calls(
+        serving,
         [
             [b"A", b"", request(b"new")],
             [b"B", b"hop", b"", request(NODE_ID)],

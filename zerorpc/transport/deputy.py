@@ -7,6 +7,7 @@ What it reads waits in the pump until the loop runs again.
 
 from __future__ import annotations
 
+from zerorpc.beats import overdue, unseen_calls
 from zerorpc.channel import Channel
 from zerorpc.multiplexer import Multiplexer
 from zerorpc.transport.pump import Pump
@@ -30,10 +31,10 @@ class Deputy:
         # The loop comes first: only what it has let pass is sent from here.
         late = (multiplexer.interval or 0) * _OVERDUE
         # At each look, stuck or not: a loop that only is slow may be late with a few.
-        beats = multiplexer.overdue_beats(now, late)
+        beats = overdue(multiplexer, now, late)
         if multiplexer.is_server:
             if self._is_loop_stuck():
-                self._unseen += multiplexer.unseen_calls(self._pump.read_ahead(), now)
+                self._unseen += unseen_calls(multiplexer, self._pump.read_ahead(), now)
             else:
                 # The loop has seen them by now, and beats for them itself.
                 self._unseen.clear()
