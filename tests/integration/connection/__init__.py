@@ -1,0 +1,1 @@
+"""Connections of our own, against libzmq and against raw sockets that misbehave."""

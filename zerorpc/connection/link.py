@@ -1,0 +1,352 @@
+"""One ZMTP connection on gevent's watchers: no greenlet, and no timer of its own.
+
+Rules:
+
+1. Reading is one `recv` of bounded size per turn and connection, so none starves the others.
+2. What the kernel does not take waits in the connection. Beyond `full_bytes` it `is_full`, and the
+   owner should `pause` whoever sends to it until `on_drained`; beyond `most_bytes` it is closed.
+3. A peer is dead when it is silent for `dead_after` seconds though it was pinged. Not judged so is
+   one whose own queue may be full: libzmq then stops reading, and answers no PING.
+4. `on_closed` is the last that an owner hears of a connection, and comes once.
+
+It must not know what a message means, nor which connection belongs to which other.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+import time
+from collections.abc import Callable, Sequence
+from socket import AF_UNIX, IPPROTO_TCP, SHUT_WR, SO_KEEPALIVE, SOL_SOCKET, TCP_NODELAY
+from typing import TYPE_CHECKING, Protocol
+
+import gevent
+from gevent import monkey
+
+from zerorpc.connection.address import name_of
+from zerorpc.connection.outbox import Outbox, joined
+from zerorpc.connection.switchboard import Switchboard
+from zerorpc.zmtp import Frame, Message, Session, ZmtpError, encode
+
+__all__ = ["Connection", "Owner", "Socket"]
+
+if TYPE_CHECKING:
+    from socket import socket as Socket  # noqa: N812 - a class, whatever its name
+else:
+    # The system's own, also where gevent has put its own in its place.
+    Socket = monkey.get_original("socket", "socket")
+
+# Read at most this at once: below glibc's threshold for mapping memory, and the others wait for
+# no longer than its handling takes.
+_READ_BYTES = 65536
+# While a large frame comes in.
+_READ_LARGE_BYTES = 1 << 18
+# Stock's receive queue holds 1000 messages, and nobody reads the next PING once it is full.
+_STUFFED = 900
+_STUFFED_FACTOR = 20
+
+
+class Owner(Protocol):
+    """Whoever is told what happens to connections; called in the loop, and must not block."""
+
+    def on_ready(self, connection: Connection) -> None:
+        """Take note of a peer whose handshake is over; `connection.peer` tells who it is."""
+
+    def on_messages(self, connection: Connection, messages: list[Message]) -> None:
+        """Handle what one read has brought."""
+
+    def on_drained(self, connection: Connection) -> None:
+        """Go on sending to a connection that was full."""
+
+    def on_closed(self, connection: Connection, reason: str) -> None:
+        """Forget a connection; `reason` is short, and good as the key of a counter."""
+
+
+class Connection:
+    """One peer at the other end of a socket, which this object owns from now on.
+
+    `session` speaks ZMTP for it; `remote` names the other end. `tag` is the owner's to set,
+    `when_gone` that of whoever made it: called last, when the descriptor is free again.
+    """
+
+    __slots__ = (
+        "_board",
+        "_ending",
+        "_is_heard",
+        "_is_writing",
+        "_out",
+        "_owner",
+        "_pauses",
+        "_reader",
+        "_recv",
+        "_socket",
+        "_until",
+        "_writer",
+        "backlog",
+        "is_full",
+        "is_open",
+        "last_heard",
+        "remote",
+        "session",
+        "tag",
+        "unheard",
+        "was_ready",
+        "when_gone",
+    )
+
+    def __init__(self, board: Switchboard, owner: Owner, socket: Socket, session: Session) -> None:
+        _prepare(socket)
+        self._board, self._owner, self._socket, self.session = board, owner, socket, session
+        self.remote = _remote(socket)
+        self.tag: object = None
+        self.when_gone: Callable[[], object] = _nothing
+        self._recv = socket.recv
+        self._out: list[Frame] = []
+        self.backlog = Outbox()
+        self._is_writing = False
+        self.unheard = 0  # messages sent since the peer was last heard
+        self._pauses = 0
+        self.is_open, self.is_full, self._is_heard = True, False, False
+        self._ending = ""  # why, once it is finishing
+        self.was_ready = session.peer is not None
+        self.last_heard = time.monotonic()
+        self._until = None if self.was_ready else self.last_heard + board.patience.handshake
+        self._reader = board.loop.io(socket.fileno(), 1)
+        self._writer = board.loop.io(socket.fileno(), 2)
+        self._reader.start(self._read)
+        board.connections.add(self)
+        if not self.was_ready:
+            self.send_bytes(session.begin())
+
+    def __repr__(self) -> str:
+        return f"<Connection {self.remote}>"
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self._socket.fileno()
+
+    # -- sending -----------------------------------------------------------------------------
+
+    def send(self, frames: Sequence[Frame]) -> None:
+        """Queue one message; it goes out at the end of this turn of the loop."""
+        if not self._out:
+            self._board.flush_later(self)
+        self._out += encode(frames)
+        self.unheard += 1
+
+    def send_bytes(self, data: bytes) -> None:
+        """Queue what is encoded already: whole messages or commands."""
+        if not self._out:
+            self._board.flush_later(self)
+        self._out.append(data)
+
+    def flush(self) -> None:
+        """Hand to the kernel what it takes of what was queued."""
+        out, self._out = self._out, []
+        if not self.is_open:
+            return
+        # The usual case: nothing waits, and all of it fits.
+        if not self.backlog and (data := joined(out)) is not None:
+            sent = self._offer([data])
+            if sent == len(data):
+                return
+            out = [memoryview(data)[sent:]]
+        self.backlog.add(out)
+        self._send_backlog()
+
+    def _send_backlog(self) -> None:
+        backlog = self.backlog
+        while self.is_open and backlog:
+            offered = backlog.offer()
+            sent = self._offer(offered)
+            backlog.take(sent)
+            if sent < sum(map(len, offered)):
+                break
+        if self.is_open:
+            self._after_backlog()
+
+    def _after_backlog(self) -> None:
+        """Have the rest sent when there is room, and tell the owner of what has changed."""
+        patience = self._board.patience
+        if self.backlog:
+            if not self._is_writing:
+                self._writer.start(self._send_backlog)
+                self._is_writing = True
+            self.is_full = self.is_full or self.backlog.size > patience.full_bytes
+            if self.backlog.size > patience.most_bytes:
+                self.close("slow_reader")
+            return
+        self._writer.stop()
+        self._is_writing = False
+        if self._ending:
+            self._shut()
+        elif self.is_full:
+            self.is_full = False
+            self._owner.on_drained(self)
+
+    def _offer(self, pieces: Sequence[Frame]) -> int:
+        """Return how many bytes the kernel took; closes what has broken."""
+        try:
+            # One alone is quicker by `send`.
+            if len(pieces) == 1:
+                return self._socket.send(pieces[0])
+            return self._socket.sendmsg(pieces)
+        except (BlockingIOError, InterruptedError):
+            return 0
+        except OSError as error:
+            self.close(_reason(error))
+            return 0
+
+    # -- receiving ---------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        # A large frame comes in larger pieces: each costs a turn of the loop.
+        most = _READ_BYTES if self.session.missing < _READ_BYTES else _READ_LARGE_BYTES
+        try:
+            data = self._recv(most)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self.close(_reason(error))
+            return
+        if not data:
+            self.close("closed" if self.was_ready else "never_spoke")
+        elif not self._ending:
+            self.unheard = 0
+            self._is_heard = True
+            try:
+                self._handle(data)
+            except Exception:
+                # The watcher of a callback that raises is stopped: nobody would read here again,
+                # and nobody would know.
+                gevent.get_hub().handle_error(self, *sys.exc_info())
+                self.close("internal_error")
+
+    def _handle(self, data: bytes) -> None:
+        session, error = self.session, None
+        try:
+            messages = session.receive(data)
+        except ZmtpError as raised:
+            messages, error = raised.messages, raised
+        if answers := session.take_output():
+            self.send_bytes(answers)
+        if not self.was_ready and session.peer is not None:
+            self.was_ready, self._until = True, None
+            self._owner.on_ready(self)
+        if messages and self.is_open:
+            self._owner.on_messages(self, messages)
+        if error is not None:
+            self.finish(error.reason)
+
+    def pause(self) -> None:
+        """Read no more until as many `resume` have come; the peer then meets its own limits."""
+        self._pauses += 1
+        self._reader.stop()
+
+    def resume(self) -> None:
+        """Take back one `pause`."""
+        self._pauses -= 1
+        if not self._pauses and self.is_open:
+            self._is_heard = True
+            self._reader.start(self._read)
+
+    # -- the end -----------------------------------------------------------------------------
+
+    def check(self, now: float) -> None:
+        """Look after deadlines: of the handshake, of silence, of a farewell."""
+        if self._is_heard:
+            self.last_heard, self._is_heard = now, False
+        if self._until is not None:
+            if now >= self._until:
+                self.close(self._ending or "handshake_timeout")
+            return
+        silence = now - self.last_heard
+        patience = self._board.patience
+        if silence < patience.ping_after or self._pauses or not self._understands_ping:
+            return
+        # What a full queue of the peer's holds up is no answer, but may be no death either.
+        factor = _STUFFED_FACTOR if self.unheard > _STUFFED or self.backlog else 1
+        if silence >= patience.dead_after * factor:
+            self.close("silent")
+        elif not self.backlog:
+            self.send_bytes(self.session.ping())
+
+    @property
+    def _understands_ping(self) -> bool:
+        peer = self.session.peer
+        return peer is not None and peer.version >= (3, 1)
+
+    def finish(self, reason: str) -> None:
+        """Read no more messages, send what is queued, and then close.
+
+        Closing at once would lose it: the system resets a connection on which something was not
+        read, and what was on its way to the peer is gone with it.
+        """
+        if not self.is_open or self._ending:
+            return
+        self._ending = reason
+        self._until = time.monotonic() + self._board.patience.farewell
+        if self._pauses:  # the peer's end of the stream is to be seen
+            self._reader.start(self._read)
+        self._owner.on_closed(self, reason)
+        self.flush()
+        if not self.backlog:
+            self._shut()
+
+    def _shut(self) -> None:
+        """Tell the peer that no more will come; its own end of the stream will follow."""
+        if not self.is_open:
+            return
+        try:
+            self._socket.shutdown(SHUT_WR)
+        except OSError as error:
+            self.close(_reason(error))
+
+    def close(self, reason: str) -> None:
+        """End the connection now, whatever is queued."""
+        if not self.is_open:
+            return
+        self.is_open = self.is_full = False
+        self.detach()
+        self._socket.close()
+        self._board.closed[self._ending or reason] += 1
+        if not self._ending:
+            self._owner.on_closed(self, reason)
+        self.when_gone()
+
+    def detach(self) -> None:
+        """Leave the socket alone, open as it is: another program goes on with it."""
+        for watcher in (self._reader, self._writer):
+            watcher.stop()
+            watcher.close()
+        self._board.connections.discard(self)
+
+    def unsent(self) -> bytes:
+        """Return what the kernel has not taken yet."""
+        return b"".join((self.backlog.content(), *self._out))
+
+
+def _nothing() -> None:
+    """Stand in for whoever made the connection and does not wait for its end."""
+
+
+def _prepare(socket: Socket) -> None:
+    socket.setblocking(False)
+    if socket.family != AF_UNIX:
+        socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+        # For peers of ZMTP 3.0, which know no PING.
+        socket.setsockopt(SOL_SOCKET, SO_KEEPALIVE, 1)
+
+
+def _remote(socket: Socket) -> str:
+    try:
+        target = socket.getpeername()
+    except OSError:  # it is gone already, as the first read will tell
+        return "unknown"
+    # A client of a unix socket has no name of its own.
+    return name_of(socket.family, target or socket.getsockname())
+
+
+def _reason(error: OSError) -> str:
+    return "reset" if error.errno in (errno.ECONNRESET, errno.EPIPE) else "broken"

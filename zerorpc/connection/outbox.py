@@ -1,0 +1,89 @@
+"""Bytes that wait for a connection to take them; sans-IO.
+
+Pieces come as a codec makes them, mostly small, and are offered as a system call wants them: few,
+and together no more than it may take. Small ones are put together, large ones never copied.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+Piece = bytes | memoryview
+
+# Pieces up to this size are copied together; larger ones stay where they are.
+_JOIN_BYTES = 16384
+_RUN_BYTES = 65536
+# What is offered at once: more than a socket's buffer takes, and half of what the system allows.
+_OFFER_BYTES = 1 << 20
+_OFFER_PIECES = 512
+
+
+def joined(pieces: list[Piece]) -> bytes | None:
+    """Return all pieces as one, or None where that would copy too much."""
+    if len(pieces) == 1 and type(pieces[0]) is bytes:
+        return pieces[0]
+    if sum(map(len, pieces)) > _RUN_BYTES:
+        return None
+    return b"".join(pieces)
+
+
+class Outbox:
+    """What the other side has not taken yet, in order; `size` is its bytes."""
+
+    __slots__ = ("_pieces", "size")
+
+    def __init__(self) -> None:
+        self._pieces: deque[Piece] = deque()
+        self.size = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._pieces)
+
+    def add(self, pieces: Iterable[Piece]) -> None:
+        """Put pieces behind what is there."""
+        for piece in _merged(pieces):
+            self._pieces.append(piece)
+            self.size += len(piece)
+
+    def offer(self) -> list[Piece]:
+        """Return as much from the front as is worth handing over at once."""
+        pieces: list[Piece] = []
+        size = 0
+        for piece in self._pieces:
+            pieces.append(piece)
+            size += len(piece)
+            if size >= _OFFER_BYTES or len(pieces) == _OFFER_PIECES:
+                break
+        return pieces
+
+    def take(self, size: int) -> None:
+        """Forget so many bytes at the front: they were taken."""
+        self.size -= size
+        while size:
+            piece = self._pieces.popleft()
+            if len(piece) > size:
+                self._pieces.appendleft(memoryview(piece)[size:])
+                return
+            size -= len(piece)
+
+    def content(self) -> bytes:
+        """Return all of it."""
+        return b"".join(self._pieces)
+
+
+def _merged(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    run: list[Piece] = []
+    size = 0
+    for piece in pieces:
+        is_large = len(piece) >= _JOIN_BYTES
+        if run and (is_large or size >= _RUN_BYTES):
+            yield b"".join(run)
+            run, size = [], 0
+        if is_large:
+            yield piece
+        elif piece:
+            run.append(piece)
+            size += len(piece)
+    if run:
+        yield b"".join(run)

@@ -1,0 +1,86 @@
+"""All connections of one owner: flushed together, looked after together.
+
+What was queued for them is flushed once per turn of the loop, so that a batch of messages costs
+each peer one system call; and all are looked at twice a second, for handshakes that do not end and
+peers that fell silent. There is no timer and no greenlet for each.
+
+It must not know what a connection is, beyond that it can be flushed, checked and closed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import Protocol
+
+import gevent
+
+
+class Line(Protocol):
+    """A connection, as far as a switchboard knows one."""
+
+    def flush(self) -> None:
+        """Send what is queued."""
+
+    def check(self, now: float) -> None:
+        """Do what is due."""
+
+    def close(self, reason: str) -> None:
+        """End now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """What connections may cost and how long their peers may be silent (seconds)."""
+
+    full_bytes: int = 1 << 20
+    most_bytes: int = 256 << 20
+    handshake: float = 3.0
+    ping_after: float = 1.0
+    dead_after: float = 3.0
+    farewell: float = 1.0
+    # How often all are looked at; what is due is noticed so much later at most.
+    scan: float = 0.5
+
+
+class Switchboard:
+    """The connections of one owner: flushed together, and watched together.
+
+    `closed` counts the reasons for which connections ended.
+    """
+
+    def __init__(self, patience: Patience | None = None) -> None:
+        self.patience = patience or Patience()
+        self.connections: set[Line] = set()
+        self.closed: Counter[str] = Counter()
+        self.loop = gevent.get_hub().loop
+        self._unflushed: list[Line] = []
+        self._timer = self.loop.timer(self.patience.scan, self.patience.scan)
+        self._timer.start(self._scan)
+
+    def flush_later(self, connection: Line) -> None:
+        """Have a connection flushed when the loop has handled what it knows of now."""
+        if not self._unflushed:
+            self.loop.run_callback(self.flush)
+        self._unflushed.append(connection)
+
+    def flush(self) -> None:
+        """Send what is to be sent."""
+        # What fails here may make its owner tell others, so that more come while this goes on.
+        while self._unflushed:
+            unflushed, self._unflushed = self._unflushed, []
+            for connection in unflushed:
+                connection.flush()
+
+    def close(self, reason: str) -> None:
+        """Close every connection and look after none any more."""
+        self._timer.stop()
+        self._timer.close()
+        for connection in list(self.connections):
+            connection.close(reason)
+
+    def _scan(self) -> None:
+        now = time.monotonic()
+        for connection in list(self.connections):
+            connection.check(now)
