@@ -17,6 +17,7 @@ It must not know what is in a message, nor what time it is: who is alive is the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from struct import Struct
 
 from zerorpc.zmtp.frame import (
     COMMAND,
@@ -42,6 +43,8 @@ _LARGE_BYTES = 4096
 # Pieces smaller than this are put together, or a trickle of single bytes would cost 50 times its
 # size.
 _PIECE_BYTES = 2048
+
+_read_size = Struct(">Q").unpack_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ class Session:
         self._size = 0  # of these together
         self._pieces: list[bytes | bytearray] = []  # of a large frame
         self._missing = 0  # bytes of it that are still to come
-        self._has_more = 0  # whether it has MORE
+        self._has_more = False  # whether it has MORE
 
     # -- what to send ------------------------------------------------------------------------
 
@@ -174,80 +177,87 @@ class Session:
             at = self._collect(data)
             if self._missing:
                 return
-            self._finish(messages)
+            self._finish_large(messages)
         elif self._tail:
             data = self._tail + data
         at = self._read_frames(data, at, messages)
         self._tail = data[at:]
 
-    def _read_frames(self, data: bytes, at: int, messages: list[Message]) -> int:
-        """Read whole frames from `at` on; returns where the first that is not whole begins."""
-        end = len(data)
-        frames, add = self._frames, messages.append
+    # One loop in which each kind of frame has lines of its own, since calls, and tests that only
+    # another kind needs, would double what a small frame costs. In microseconds a message of 100
+    # bytes takes 0.28 alone, 0.48 behind a delimiter, 0.78 behind an identity and a delimiter.
+    def _read_frames(self, data: bytes, at: int, messages: list[Message]) -> int:  # noqa: C901
+        """Read frames from `at` on; returns where the first one begins that is not whole."""
+        end, add = len(data), messages.append
+        frames, size = self._frames, self._size
+        most_bytes, most_frames = self.max_message_bytes, self.max_frames
         while at + 1 < end:
             flags = data[at]
-            if flags > MORE:
-                after = self._read_rare(data, at, messages)
+            if not flags:
+                start = at + 2
+                after = start + data[at + 1]
+                if after > end:
+                    break
+                if frames:
+                    if size and size + after - start > most_bytes:
+                        raise _too_large(size + after - start)
+                    frames.append(data[start:after])
+                    add(frames)
+                    frames, size = [], 0
+                else:
+                    add([data[start:after]])
+            elif flags == MORE:
+                after = at + 2
+                count = data[at + 1]
+                if count:
+                    start, after = after, after + count
+                    if after > end:
+                        break
+                    size += count
+                    if size > most_bytes:
+                        raise _too_large(size)
+                    frames.append(data[start:after])
+                else:
+                    frames.append(b"")
+                if len(frames) >= most_frames:
+                    raise _too_many(most_frames)
+            elif flags < COMMAND:
+                start = at + LONG_HEADER_BYTES
+                if start > end:
+                    break
+                (count,) = _read_size(data, at + 1)
+                if size + count > most_bytes:
+                    raise _too_large(size + count)
+                if len(frames) + (flags & MORE) >= most_frames:
+                    raise _too_many(most_frames)
+                after = start + count
+                if after > end:
+                    at = self._begin_large(data, at, start, count)
+                    break
+                frames.append(data[start:after])
+                size += count
+                if flags == LONG:
+                    add(frames)
+                    frames, size = [], 0
+            else:
+                after = self._read_command(data, at, messages)
                 if after == at:
                     break
-                at, frames = after, self._frames
-                continue
-            start = at + 2
-            after = start + data[at + 1]
-            if after > end:
-                break
-            if flags:
-                self._admit(after - start, flags)
-                frames.append(data[start:after])
-            elif frames:
-                self._admit(after - start, flags)
-                frames.append(data[start:after])
-                add(frames)
-                frames = self._frames = []
-                self._size = 0
-            else:
-                add([data[start:after]])
             at = after
+        self._frames, self._size = frames, size
         return at
 
-    def _read_rare(self, data: bytes, at: int, messages: list[Message]) -> int:
-        """Read a long frame or a command; returns where it ends, or `at` if more is needed."""
-        flags = data[at]
-        if flags > COMMAND | LONG or flags == COMMAND | MORE:
-            raise ZmtpError("bad_frame", f"flags {flags:#04x}")
-        start = at + (LONG_HEADER_BYTES if flags & LONG else 2)
-        if start > len(data):
-            return at
-        size = int.from_bytes(data[at + 1 : start], "big")
-        if flags & COMMAND:
-            return self._read_command(data, at, start, size, messages)
-        self._admit(size, flags)
-        after = start + size
-        if after <= len(data):
-            self._deliver(data[start:after], flags & MORE, messages)
-            return after
+    def _begin_large(self, data: bytes, at: int, start: int, size: int) -> int:
+        """Keep the beginning of a frame that is not whole, if it is large enough to be collected.
+
+        Returns how far `data` is understood: to its end, or to `at`.
+        """
         if size < _LARGE_BYTES:
-            self._size -= size  # it will be asked for again
             return at
         self._pieces = [data[start:]]
-        self._missing = after - len(data)
-        self._has_more = flags & MORE
+        self._missing = size - len(self._pieces[0])
+        self._has_more = bool(data[at] & MORE)
         return len(data)
-
-    def _admit(self, size: int, flags: int) -> None:
-        """Count a frame of the current message in; raises `ZmtpError` where it is too much."""
-        if len(self._frames) + 1 + (flags & MORE) > self.max_frames:
-            raise ZmtpError("too_many_frames", f"over {self.max_frames} frames in a message")
-        self._size += size
-        if self._size > self.max_message_bytes:
-            raise ZmtpError("too_large", f"a message of {self._size} bytes or more")
-
-    def _deliver(self, frame: bytes, has_more: int, messages: list[Message]) -> None:
-        self._frames.append(frame)
-        if not has_more:
-            messages.append(self._frames)
-            self._frames = []
-            self._size = 0
 
     def _collect(self, data: bytes) -> int:
         """Keep what belongs to the large frame; returns how much that was."""
@@ -262,14 +272,24 @@ class Session:
             self._pieces.append(bytearray(piece))
         return len(piece)
 
-    def _finish(self, messages: list[Message]) -> None:
+    def _finish_large(self, messages: list[Message]) -> None:
         frame = b"".join(self._pieces)
         self._pieces = []
-        self._deliver(frame, self._has_more, messages)
+        self._frames.append(frame)
+        self._size += len(frame)
+        if not self._has_more:
+            messages.append(self._frames)
+            self._frames, self._size = [], 0
 
-    def _read_command(
-        self, data: bytes, at: int, start: int, size: int, messages: list[Message]
-    ) -> int:
+    def _read_command(self, data: bytes, at: int, messages: list[Message]) -> int:
+        """Carry out the command at `at`; returns where it ends, or `at` if it is not whole."""
+        flags = data[at]
+        if flags | LONG != COMMAND | LONG:
+            raise ZmtpError("bad_frame", f"flags {flags:#04x}")
+        start = at + (LONG_HEADER_BYTES if flags & LONG else 2)
+        if start > len(data):
+            return at
+        size = int.from_bytes(data[at + 1 : start], "big")
         if size > COMMAND_BYTES:
             raise ZmtpError("bad_command", f"a command of {size} bytes")
         after = start + size
@@ -303,7 +323,7 @@ class Session:
             parts += (frame_header(len(frame), True), frame)
         if self._missing:
             body = b"".join(self._pieces)
-            parts += (frame_header(len(body) + self._missing, bool(self._has_more)), body)
+            parts += (frame_header(len(body) + self._missing, self._has_more), body)
         partial = b"".join((self._handshake.heard, *parts, self._tail))
         return Snapshot(partial, self.peer, bytes(self._output), self.ttl_s)
 
@@ -314,3 +334,11 @@ class Session:
         # What the handshake so far has made us say was said, but for this.
         self._output[:] = snapshot.output
         self.ttl_s = snapshot.ttl_s
+
+
+def _too_large(size: int) -> ZmtpError:
+    return ZmtpError("too_large", f"a message of {size} bytes or more")
+
+
+def _too_many(most: int) -> ZmtpError:
+    return ZmtpError("too_many_frames", f"more than {most} frames in a message")
