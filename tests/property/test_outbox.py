@@ -6,21 +6,42 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zerorpc.connection.outbox import Outbox, joined
+from zerorpc.zmtp import Session, encode
 
 SIZES = st.one_of(st.integers(0, 40), st.integers(16_380, 16_390), st.just(70_000))
-PIECES = st.lists(SIZES, max_size=30)
+# Each inner list is a message of frames, or, when empty, a command.
+PIECES = st.lists(st.lists(SIZES, max_size=3), max_size=12)
+COMMAND = Session("DEALER").ping()
 
 
-def pieces_of(sizes: list[int]) -> list[bytes | memoryview]:
-    """Make pieces that can be told apart, some as views."""
-    made = [bytes([number % 251]) * size for number, size in enumerate(sizes)]
-    return [memoryview(piece) if len(piece) % 2 else piece for piece in made]
+def pieces_of(batch: list[list[int]]) -> list[bytes | memoryview]:
+    """Make the pieces of messages whose bytes can be told apart, some as views."""
+    pieces: list[bytes | memoryview] = []
+    for number, sizes in enumerate(batch):
+        bodies = [bytes([number % 251]) * size for size in sizes]
+        pieces += encode([memoryview(body) if len(body) % 2 else body for body in bodies])
+        if not sizes:
+            pieces += (COMMAND, b"")
+    return pieces
+
+
+def starts_of(batch: list[list[int]], offset: int) -> list[int]:
+    """Return where the messages of a batch begin, when it begins at OFFSET."""
+    return [
+        offset + len(b"".join(pieces_of(batch[:number])))
+        for number, sizes in enumerate(batch)
+        if sizes
+    ]
 
 
 @given(st.lists(PIECES, max_size=4), st.lists(st.integers(1, 100_000), max_size=40))
-def test_bytes_come_out_as_they_went_in(batches: list[list[int]], portions: list[int]) -> None:
+def test_bytes_come_out_as_they_went_in(
+    batches: list[list[list[int]]], portions: list[int]
+) -> None:
     outbox, expected, taken = Outbox(), b"", b""
+    begins: list[int] = []
     for batch in batches:
+        begins += starts_of(batch, len(expected))
         pieces = pieces_of(batch)
         outbox.add(pieces)
         expected += b"".join(pieces)
@@ -31,25 +52,25 @@ def test_bytes_come_out_as_they_went_in(batches: list[list[int]], portions: list
         taken += offered[:size]
         outbox.take(size)
         assert outbox.size == len(expected) - len(taken)
+        assert outbox.whole == sum(begin >= len(taken) for begin in begins)
     assert taken + outbox.content() == expected
 
 
 @given(PIECES)
-def test_small_batches_become_one_piece(sizes: list[int]) -> None:
-    pieces = pieces_of(sizes)
+def test_small_batches_become_one_piece(batch: list[list[int]]) -> None:
+    pieces = pieces_of(batch)
     data = joined(pieces)
-    assert data is None or data == b"".join(pieces)
-    assert (data is None) <= (sum(sizes) > 65536)
+    assert data == (b"".join(pieces) if sum(map(len, pieces)) <= 65536 else None)
 
 
 def test_an_offer_is_no_more_than_a_system_call_takes() -> None:
     outbox = Outbox()
-    outbox.add([b"x" * 16_384] * 2000)
+    outbox.add(pieces_of([[16_384]] * 2000))
     assert len(outbox.offer()) <= 1024
     assert sum(map(len, outbox.offer())) <= 2 << 20
 
 
 def test_large_pieces_are_not_copied() -> None:
     outbox, large = Outbox(), b"x" * 100_000
-    outbox.add([b"small", b"small", large])
+    outbox.add(encode([b"small", large]))
     assert outbox.offer()[1] is large

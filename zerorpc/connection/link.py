@@ -25,7 +25,7 @@ import gevent
 from gevent import monkey
 
 from zerorpc.connection.address import name_of
-from zerorpc.connection.outbox import Outbox, joined
+from zerorpc.connection.outbox import Outbox, joined, starts
 from zerorpc.connection.switchboard import Switchboard
 from zerorpc.zmtp import Frame, Message, Session, ZmtpError, encode
 
@@ -117,7 +117,7 @@ class Connection:
         self._reader.start(self._read)
         board.connections.add(self)
         if not self.was_ready:
-            self.send_bytes(session.begin())
+            self.command(session.begin())
 
     def __repr__(self) -> str:
         return f"<Connection {self.remote}>"
@@ -135,36 +135,42 @@ class Connection:
         self._out += encode(frames)
         self.unheard += 1
 
-    def send_bytes(self, data: bytes) -> None:
-        """Queue what is encoded already: whole messages or commands."""
+    def command(self, data: bytes) -> None:
+        """Queue a command, or what comes before them: all that is no message."""
         if not self._out:
             self._board.flush_later(self)
-        self._out.append(data)
+        self._out += (data, b"")
 
     def flush(self) -> None:
         """Hand to the kernel what it takes of what was queued."""
-        out, self._out = self._out, []
         if not self.is_open:
             return
+        sent = 0
         # The usual case: nothing waits, and all of it fits.
-        if not self.backlog and (data := joined(out)) is not None:
-            sent = self._offer([data])
-            if sent == len(data):
+        if not self.backlog and (data := joined(self._out)) is not None:
+            offered = self._offer([data])
+            if offered is None:
+                return  # and `_out` still tells what was not sent
+            if offered == len(data):
+                self._out = []
                 return
-            out = [memoryview(data)[sent:]]
+            sent = offered
+        out, self._out = self._out, []
         self.backlog.add(out)
+        self.backlog.take(sent)
         self._send_backlog()
 
     def _send_backlog(self) -> None:
         backlog = self.backlog
-        while self.is_open and backlog:
+        while backlog:
             offered = backlog.offer()
             sent = self._offer(offered)
+            if sent is None:
+                return
             backlog.take(sent)
             if sent < sum(map(len, offered)):
                 break
-        if self.is_open:
-            self._after_backlog()
+        self._after_backlog()
 
     def _after_backlog(self) -> None:
         """Have the rest sent when there is room, and tell the owner of what has changed."""
@@ -185,8 +191,8 @@ class Connection:
             self.is_full = False
             self._owner.on_drained(self)
 
-    def _offer(self, pieces: Sequence[Frame]) -> int:
-        """Return how many bytes the kernel took; closes what has broken."""
+    def _offer(self, pieces: Sequence[Frame]) -> int | None:
+        """Return how many bytes the kernel took; closes what has broken, and returns None."""
         try:
             # One alone is quicker by `send`.
             if len(pieces) == 1:
@@ -196,7 +202,7 @@ class Connection:
             return 0
         except OSError as error:
             self.close(_reason(error))
-            return 0
+            return None
 
     # -- receiving ---------------------------------------------------------------------------
 
@@ -230,7 +236,7 @@ class Connection:
         except ZmtpError as raised:
             messages, error = raised.messages, raised
         if answers := session.take_output():
-            self.send_bytes(answers)
+            self.command(answers)
         if not self.was_ready and session.peer is not None:
             self.was_ready, self._until = True, None
             self._owner.on_ready(self)
@@ -270,7 +276,7 @@ class Connection:
         if silence >= patience.dead_after * factor:
             self.close("silent")
         elif not self.backlog:
-            self.send_bytes(self.session.ping())
+            self.command(self.session.ping())
 
     @property
     def _understands_ping(self) -> bool:
@@ -321,6 +327,11 @@ class Connection:
             watcher.stop()
             watcher.close()
         self._board.connections.discard(self)
+
+    @property
+    def unsent_messages(self) -> int:
+        """How many of the last messages did not leave, not even in part; right to the very end."""
+        return self.backlog.whole + sum(1 for _ in starts(self._out))
 
     def unsent(self) -> bytes:
         """Return what the kernel has not taken yet."""

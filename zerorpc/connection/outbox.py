@@ -2,6 +2,9 @@
 
 Pieces come as a codec makes them, mostly small, and are offered as a system call wants them: few,
 and together no more than it may take. Small ones are put together, large ones never copied.
+
+Where messages begin is remembered: of one that was not even begun, the other side knows nothing,
+so that it may be sent to somebody else.
 """
 
 from __future__ import annotations
@@ -10,6 +13,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 Piece = bytes | memoryview
+
+# Flags of a frame.
+_MORE, _COMMAND = 1, 4
 
 # Pieces up to this size are copied together; larger ones stay where they are.
 _JOIN_BYTES = 16384
@@ -21,8 +27,6 @@ _OFFER_PIECES = 512
 
 def joined(pieces: list[Piece]) -> bytes | None:
     """Return all pieces as one, or None where that would copy too much."""
-    if len(pieces) == 1 and type(pieces[0]) is bytes:
-        return pieces[0]
     if sum(map(len, pieces)) > _RUN_BYTES:
         return None
     return b"".join(pieces)
@@ -31,17 +35,27 @@ def joined(pieces: list[Piece]) -> bytes | None:
 class Outbox:
     """What the other side has not taken yet, in order; `size` is its bytes."""
 
-    __slots__ = ("_pieces", "size")
+    __slots__ = ("_pieces", "_starts", "_taken", "size")
 
     def __init__(self) -> None:
         self._pieces: deque[Piece] = deque()
+        # Where messages begin, as `_taken` counts; those that were begun are not in it any more.
+        self._starts: deque[int] = deque()
+        self._taken = 0  # bytes since the beginning
         self.size = 0
 
     def __bool__(self) -> bool:
         return bool(self._pieces)
 
-    def add(self, pieces: Iterable[Piece]) -> None:
-        """Put pieces behind what is there."""
+    @property
+    def whole(self) -> int:
+        """How many messages are here of which no byte was taken."""
+        return len(self._starts)
+
+    def add(self, pieces: list[Piece]) -> None:
+        """Put the pieces of whole messages behind what is there; see `starts`."""
+        end = self._taken + self.size
+        self._starts.extend(end + start for start in starts(pieces))
         for piece in _merged(pieces):
             self._pieces.append(piece)
             self.size += len(piece)
@@ -60,6 +74,9 @@ class Outbox:
     def take(self, size: int) -> None:
         """Forget so many bytes at the front: they were taken."""
         self.size -= size
+        self._taken += size
+        while self._starts and self._starts[0] < self._taken:
+            self._starts.popleft()
         while size:
             piece = self._pieces.popleft()
             if len(piece) > size:
@@ -70,6 +87,23 @@ class Outbox:
     def content(self) -> bytes:
         """Return all of it."""
         return b"".join(self._pieces)
+
+
+def starts(pieces: list[Piece]) -> Iterator[int]:
+    """Yield the offsets at which messages begin.
+
+    `pieces` come in pairs, as `zmtp.encode` makes them: the header of a frame and its body. A
+    command, which is no message, is a header with an empty body.
+    """
+    offset = begin = 0
+    for index in range(0, len(pieces), 2):
+        header = pieces[index]
+        offset += len(header) + len(pieces[index + 1])
+        if header[0] & _COMMAND:
+            begin = offset
+        elif not header[0] & _MORE:
+            yield begin
+            begin = offset
 
 
 def _merged(pieces: Iterable[Piece]) -> Iterator[Piece]:

@@ -100,6 +100,24 @@ def test_a_peer_that_takes_nothing_is_closed_at_its_bound() -> None:
         silent.close()
 
 
+def test_what_never_left_can_be_told_exactly(here: Place) -> None:
+    ear = Ear()
+    silent = raw(here.listen(ear).endpoint)
+    silent.sendall(GREETING)
+    connection = ear.await_ready()
+    for _ in range(100):
+        connection.send([b"", LARGE[:100_000]])
+    here.board.flush()
+    for _ in range(3):
+        connection.send([b"behind the rest"])
+    connection.close("cut")
+    # libzmq's headers: an empty frame with more to come, and a long last one.
+    begun = read_all(silent).count(b"\1\0\2" + (100_000).to_bytes(8, "big"))
+    assert 0 < begun < 100
+    assert connection.unsent_messages == 100 - begun + 3
+    silent.close()
+
+
 def test_a_paused_connection_is_read_only_when_resumed(here: Place, peer: Make) -> None:
     ear = Ear()
     sock = peer(zmq.DEALER, here.listen(ear).endpoint)
