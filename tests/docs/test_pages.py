@@ -10,6 +10,7 @@ import pytest
 from tests.docs.run_page import ROOT, run_page
 
 PAGES = [ROOT / "README.md", ROOT / "CHANGES.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES += sorted(ROOT.glob("daemons/*/README.md"))
 _LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)")
 
 

@@ -6,6 +6,12 @@ library but its version.
 
 from __future__ import annotations
 
-from zerorpc_daemon.problems import ConfigError, Place, Problem
+from zerorpc_daemon.problems import ConfigError, Place, Problem, did_you_mean
+from zerorpc_daemon.quantities import Address, Bytes, HostPort, Seconds, Unit
+from zerorpc_daemon.settings import Admin, Log, Section, Settings, wrong
 
-__all__ = ["ConfigError", "Place", "Problem"]
+__all__ = [
+    "ConfigError", "Place", "Problem", "did_you_mean",
+    "Address", "Bytes", "HostPort", "Seconds", "Unit",
+    "Admin", "Log", "Section", "Settings", "wrong",
+]  # fmt: skip
