@@ -12,9 +12,10 @@ import gevent
 import gevent.socket
 
 from zerorpc.connection.address import Target, parse
-from zerorpc.connection.link import Connection, Owner, Socket
+from zerorpc.connection.link import Connection, Owner, Patience
 from zerorpc.connection.listener import SessionMaker
 from zerorpc.connection.switchboard import Switchboard
+from zerorpc.connection.system import Socket
 from zerorpc.errors import EndpointError
 
 # One that is refused tries again after so long, then less and less often.
@@ -30,13 +31,19 @@ class Dialer:
     """
 
     def __init__(
-        self, board: Switchboard, owner: Owner, endpoint: str, make_session: SessionMaker
+        self,
+        board: Switchboard,
+        owner: Owner,
+        endpoint: str,
+        make_session: SessionMaker,
+        patience: Patience,
     ) -> None:
         self.endpoint = endpoint
         self._address = parse(endpoint)
         if self._address.is_everywhere or not (self._address.path or self._address.port):
             raise EndpointError(f"{endpoint!r} names no one to connect to")
         self._board, self._owner, self._make_session = board, owner, make_session
+        self._patience = patience
         self._wait = _RETRY_S
         self._connection: Connection | None = None
         self._is_closed = False
@@ -57,7 +64,9 @@ class Dialer:
         if socket is None:
             self._try_later()
             return
-        connection = Connection(self._board, self._owner, socket, self._make_session())
+        connection = Connection(
+            self._board, self._owner, socket, self._make_session(), self._patience
+        )
         self._connection = connection
         connection.when_gone = self._try_later
 

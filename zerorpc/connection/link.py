@@ -4,7 +4,8 @@ Rules:
 
 1. Reading is one `recv` of bounded size per turn and connection, so none starves the others.
 2. What the kernel does not take waits in the connection. Beyond `full_bytes` it `is_full`, and the
-   owner should `pause` whoever sends to it until `on_drained`; beyond `most_bytes` it is closed.
+   owner should `pause` whoever sends to it until `on_drained`; beyond `most_bytes`, or when it does
+   not move for `stalled` seconds while it is full, it is closed.
 3. A peer is dead when it is silent for `dead_after` seconds though it was pinged. Not judged so is
    one whose own queue may be full: libzmq then stops reading, and answers no PING.
 4. `on_closed` is the last that an owner hears of a connection, and comes once.
@@ -14,28 +15,19 @@ It must not know what a message means, nor which connection belongs to which oth
 
 from __future__ import annotations
 
-import errno
 import sys
 import time
 from collections.abc import Callable, Sequence
-from socket import AF_UNIX, IPPROTO_TCP, SHUT_WR, SO_KEEPALIVE, SOL_SOCKET, TCP_NODELAY
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from socket import SHUT_WR
+from typing import Protocol
 
 import gevent
-from gevent import monkey
 
-from zerorpc.connection.address import name_of
 from zerorpc.connection.outbox import Outbox, joined, starts
 from zerorpc.connection.switchboard import Switchboard
+from zerorpc.connection.system import Socket, prepare, reason_of, remote_name
 from zerorpc.zmtp import Frame, Message, Session, ZmtpError, encode
-
-__all__ = ["Connection", "Owner", "Socket"]
-
-if TYPE_CHECKING:
-    from socket import socket as Socket  # noqa: N812 - a class, whatever its name
-else:
-    # The system's own, also where gevent has put its own in its place.
-    Socket = monkey.get_original("socket", "socket")
 
 # Read at most this at once: below glibc's threshold for mapping memory, and the others wait for
 # no longer than its handling takes.
@@ -45,6 +37,9 @@ _READ_LARGE_BYTES = 1 << 18
 # Stock's receive queue holds 1000 messages, and nobody reads the next PING once it is full.
 _STUFFED = 900
 _STUFFED_FACTOR = 20
+# A full connection is drained when so much of the bound is left: enough to keep the peer busy
+# while others are told.
+_LOW = 4
 
 
 class Owner(Protocol):
@@ -56,11 +51,30 @@ class Owner(Protocol):
     def on_messages(self, connection: Connection, messages: list[Message]) -> None:
         """Handle what one read has brought."""
 
+    def on_full(self, connection: Connection) -> None:
+        """Send less to a connection whose peer does not keep up."""
+
     def on_drained(self, connection: Connection) -> None:
         """Go on sending to a connection that was full."""
 
     def on_closed(self, connection: Connection, reason: str) -> None:
         """Forget a connection; `reason` is short, and good as the key of a counter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """What a connection may cost, and how long its peer may be silent (seconds).
+
+    `stalled` is how long a full connection may make no progress; None leaves that to its liveness.
+    """
+
+    full_bytes: int = 8 << 20
+    most_bytes: int = 512 << 20
+    handshake: float = 3.0
+    ping_after: float = 1.0
+    dead_after: float = 3.0
+    stalled: float | None = None
+    farewell: float = 1.0
 
 
 class Connection:
@@ -74,9 +88,11 @@ class Connection:
         "_board",
         "_ending",
         "_is_heard",
+        "_is_moving",
         "_is_writing",
         "_out",
         "_owner",
+        "_patience",
         "_pauses",
         "_reader",
         "_recv",
@@ -87,6 +103,7 @@ class Connection:
         "is_full",
         "is_open",
         "last_heard",
+        "last_moved",
         "remote",
         "session",
         "tag",
@@ -95,23 +112,31 @@ class Connection:
         "when_gone",
     )
 
-    def __init__(self, board: Switchboard, owner: Owner, socket: Socket, session: Session) -> None:
-        _prepare(socket)
+    def __init__(
+        self,
+        board: Switchboard,
+        owner: Owner,
+        socket: Socket,
+        session: Session,
+        patience: Patience,
+    ) -> None:
+        prepare(socket)
         self._board, self._owner, self._socket, self.session = board, owner, socket, session
-        self.remote = _remote(socket)
+        self._patience = patience
+        self.remote = remote_name(socket)
         self.tag: object = None
         self.when_gone: Callable[[], object] = _nothing
         self._recv = socket.recv
         self._out: list[Frame] = []
         self.backlog = Outbox()
-        self._is_writing = False
+        self._is_writing = self._is_moving = False
         self.unheard = 0  # messages sent since the peer was last heard
         self._pauses = 0
         self.is_open, self.is_full, self._is_heard = True, False, False
         self._ending = ""  # why, once it is finishing
         self.was_ready = session.peer is not None
-        self.last_heard = time.monotonic()
-        self._until = None if self.was_ready else self.last_heard + board.patience.handshake
+        self.last_heard = self.last_moved = time.monotonic()
+        self._until = None if self.was_ready else self.last_heard + patience.handshake
         self._reader = board.loop.io(socket.fileno(), 1)
         self._writer = board.loop.io(socket.fileno(), 2)
         self._reader.start(self._read)
@@ -168,26 +193,28 @@ class Connection:
             if sent is None:
                 return
             backlog.take(sent)
+            self._is_moving = True
             if sent < sum(map(len, offered)):
                 break
         self._after_backlog()
 
     def _after_backlog(self) -> None:
         """Have the rest sent when there is room, and tell the owner of what has changed."""
-        patience = self._board.patience
-        if self.backlog:
-            if not self._is_writing:
-                self._writer.start(self._send_backlog)
-                self._is_writing = True
-            self.is_full = self.is_full or self.backlog.size > patience.full_bytes
-            if self.backlog.size > patience.most_bytes:
-                self.close("slow_reader")
-            return
-        self._writer.stop()
-        self._is_writing = False
-        if self._ending:
-            self._shut()
-        elif self.is_full:
+        left, full_bytes = self.backlog.size, self._patience.full_bytes
+        if left and not self._is_writing:
+            self._writer.start(self._send_backlog)
+        elif self._is_writing and not left:
+            self._writer.stop()
+        self._is_writing = left > 0
+        if left > self._patience.most_bytes:
+            self.close("slow_reader")
+        elif self._ending:
+            if not left:
+                self._shut()
+        elif left > full_bytes and not self.is_full:
+            self.is_full, self._is_moving = True, True
+            self._owner.on_full(self)
+        elif self.is_full and left <= full_bytes // _LOW:
             self.is_full = False
             self._owner.on_drained(self)
 
@@ -201,7 +228,7 @@ class Connection:
         except (BlockingIOError, InterruptedError):
             return 0
         except OSError as error:
-            self.close(_reason(error))
+            self.close(reason_of(error))
             return None
 
     # -- receiving ---------------------------------------------------------------------------
@@ -214,7 +241,7 @@ class Connection:
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
-            self.close(_reason(error))
+            self.close(reason_of(error))
             return
         if not data:
             self.close("closed" if self.was_ready else "never_spoke")
@@ -263,12 +290,17 @@ class Connection:
         """Look after deadlines: of the handshake, of silence, of a farewell."""
         if self._is_heard:
             self.last_heard, self._is_heard = now, False
+        if self._is_moving:
+            self.last_moved, self._is_moving = now, False
         if self._until is not None:
             if now >= self._until:
                 self.close(self._ending or "handshake_timeout")
             return
-        silence = now - self.last_heard
-        patience = self._board.patience
+        silence, patience = now - self.last_heard, self._patience
+        if self.is_full and patience.stalled is not None:
+            if now - self.last_moved >= patience.stalled:
+                self.close("slow_reader")
+            return
         if silence < patience.ping_after or self._pauses or not self._understands_ping:
             return
         # What a full queue of the peer's holds up is no answer, but may be no death either.
@@ -292,7 +324,7 @@ class Connection:
         if not self.is_open or self._ending:
             return
         self._ending = reason
-        self._until = time.monotonic() + self._board.patience.farewell
+        self._until = time.monotonic() + self._patience.farewell
         if self._pauses:  # the peer's end of the stream is to be seen
             self._reader.start(self._read)
         self._owner.on_closed(self, reason)
@@ -307,7 +339,7 @@ class Connection:
         try:
             self._socket.shutdown(SHUT_WR)
         except OSError as error:
-            self.close(_reason(error))
+            self.close(reason_of(error))
 
     def close(self, reason: str) -> None:
         """End the connection now, whatever is queued."""
@@ -340,24 +372,3 @@ class Connection:
 
 def _nothing() -> None:
     """Stand in for whoever made the connection and does not wait for its end."""
-
-
-def _prepare(socket: Socket) -> None:
-    socket.setblocking(False)
-    if socket.family != AF_UNIX:
-        socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
-        # For peers of ZMTP 3.0, which know no PING.
-        socket.setsockopt(SOL_SOCKET, SO_KEEPALIVE, 1)
-
-
-def _remote(socket: Socket) -> str:
-    try:
-        target = socket.getpeername()
-    except OSError:  # it is gone already, as the first read will tell
-        return "unknown"
-    # A client of a unix socket has no name of its own.
-    return name_of(socket.family, target or socket.getsockname())
-
-
-def _reason(error: OSError) -> str:
-    return "reset" if error.errno in (errno.ECONNRESET, errno.EPIPE) else "broken"

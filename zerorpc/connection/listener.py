@@ -14,8 +14,9 @@ from socket import AF_INET6, AF_UNIX, IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEADDR, S
 from typing import Any
 
 from zerorpc.connection.address import Address, name_of, parse
-from zerorpc.connection.link import Connection, Owner, Socket
+from zerorpc.connection.link import Connection, Owner, Patience
 from zerorpc.connection.switchboard import Switchboard
+from zerorpc.connection.system import Socket
 from zerorpc.errors import EndpointError
 from zerorpc.zmtp import Session
 
@@ -77,9 +78,11 @@ class Listener:
         owner: Owner,
         endpoint: str,
         make_session: SessionMaker,
+        patience: Patience,
         doorkeeper: Doorkeeper,
     ) -> None:
         self._board, self._owner, self._make_session = board, owner, make_session
+        self._patience = patience
         self._doorkeeper = doorkeeper
         self._socket = listen(parse(endpoint))
         self.endpoint = name_of(self._socket.family, self._socket.getsockname())
@@ -134,7 +137,9 @@ class Listener:
         if self._doorkeeper.admit(ip) is not None:
             socket.close()
             return
-        connection = Connection(self._board, self._owner, socket, self._make_session())
+        connection = Connection(
+            self._board, self._owner, socket, self._make_session(), self._patience
+        )
         connection.when_gone = lambda: self._doorkeeper.release(ip)
 
 

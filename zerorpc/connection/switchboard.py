@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass
 from typing import Protocol
 
 import gevent
@@ -30,33 +29,19 @@ class Line(Protocol):
         """End now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """What connections may cost and how long their peers may be silent (seconds)."""
-
-    full_bytes: int = 1 << 20
-    most_bytes: int = 256 << 20
-    handshake: float = 3.0
-    ping_after: float = 1.0
-    dead_after: float = 3.0
-    farewell: float = 1.0
-    # How often all are looked at; what is due is noticed so much later at most.
-    scan: float = 0.5
-
-
 class Switchboard:
     """The connections of one owner: flushed together, and watched together.
 
+    `scan` is how often all are looked at: what is due is noticed so many seconds later at most.
     `closed` counts the reasons for which connections ended.
     """
 
-    def __init__(self, patience: Patience | None = None) -> None:
-        self.patience = patience or Patience()
+    def __init__(self, scan: float = 0.5) -> None:
         self.connections: set[Line] = set()
         self.closed: Counter[str] = Counter()
         self.loop = gevent.get_hub().loop
         self._unflushed: list[Line] = []
-        self._timer = self.loop.timer(self.patience.scan, self.patience.scan)
+        self._timer = self.loop.timer(scan, scan)
         self._timer.start(self._scan)
 
     def flush_later(self, connection: Line) -> None:

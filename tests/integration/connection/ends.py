@@ -32,6 +32,7 @@ class Ear:
     ready: list[Connection] = field(default_factory=list)
     heard: list[list[bytes]] = field(default_factory=list)
     closed: list[tuple[Connection, str]] = field(default_factory=list)
+    full: list[Connection] = field(default_factory=list)
     drained: list[Connection] = field(default_factory=list)
 
     def on_ready(self, connection: Connection) -> None:
@@ -42,6 +43,10 @@ class Ear:
         if self.echoes:
             for frames in messages:
                 connection.send(frames)
+
+    def on_full(self, connection: Connection) -> None:
+        assert connection.is_full
+        self.full.append(connection)
 
     def on_drained(self, connection: Connection) -> None:
         self.drained.append(connection)
@@ -64,8 +69,9 @@ class Ear:
 class Place:
     """A switchboard with listeners and dialers, that all end with the test."""
 
-    def __init__(self, **patience: Any) -> None:
-        self.board = Switchboard(Patience(**patience))
+    def __init__(self, scan: float = 0.5, **patience: Any) -> None:
+        self.board = Switchboard(scan)
+        self.patience = Patience(**patience)
         self.doorkeeper = Doorkeeper(1000, 1000)
         self._open: list[Listener | Dialer] = []
 
@@ -77,13 +83,14 @@ class Place:
             ear,
             endpoint,
             lambda: Session(socket_type, is_server=True, **options),
+            self.patience,
             self.doorkeeper,
         )
         self._open.append(listener)
         return listener
 
     def dial(self, ear: Ear, endpoint: str, socket_type: str = "DEALER") -> Dialer:
-        dialer = Dialer(self.board, ear, endpoint, lambda: Session(socket_type))
+        dialer = Dialer(self.board, ear, endpoint, lambda: Session(socket_type), self.patience)
         self._open.append(dialer)
         return dialer
 

@@ -78,10 +78,11 @@ def test_what_a_peer_does_not_take_waits_and_is_told(here: Place, peer: Make) ->
         connection.send([b"%d" % sent, LARGE])
         here.board.flush()
         sent += 1
+    assert ear.full == [connection]
     assert not ear.drained
     for number in range(sent):
         assert sock.recv_multipart() == [b"%d" % number, LARGE]
-    wait_until(lambda: ear.drained == [connection], "told that it is empty")
+    assert ear.drained == [connection]
     assert connection.unsent() == b""
     assert not ear.closed
 
@@ -97,6 +98,19 @@ def test_a_peer_that_takes_nothing_is_closed_at_its_bound() -> None:
             here.board.flush()
         assert ear.reasons == ["slow_reader"]
         assert here.board.closed == {"slow_reader": 1}
+        silent.close()
+
+
+def test_a_full_connection_that_does_not_move_is_closed() -> None:
+    with place(full_bytes=100_000, stalled=0.1, scan=0.02) as here:
+        ear = Ear()
+        silent = raw(here.listen(ear).endpoint)
+        silent.sendall(GREETING)
+        connection = ear.await_ready()
+        connection.send([LARGE])
+        connection.send([LARGE])
+        ear.await_reason("slow_reader")
+        assert ear.full == [connection]
         silent.close()
 
 

@@ -1,0 +1,43 @@
+"""The system's sockets: which they are, how they are set up, what they are called."""
+
+from __future__ import annotations
+
+import errno
+from socket import AF_UNIX, IPPROTO_TCP, SO_KEEPALIVE, SOL_SOCKET, TCP_NODELAY
+from typing import TYPE_CHECKING
+
+from gevent import monkey
+
+from zerorpc.connection.address import name_of
+
+__all__ = ["Socket", "prepare", "reason_of", "remote_name"]
+
+if TYPE_CHECKING:
+    from socket import socket as Socket  # noqa: N812 - a class, whatever its name
+else:
+    # The system's own, also where gevent has put its own in its place.
+    Socket = monkey.get_original("socket", "socket")
+
+
+def prepare(socket: Socket) -> None:
+    """Set the options of a connected socket."""
+    socket.setblocking(False)
+    if socket.family != AF_UNIX:
+        socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+        # For peers of ZMTP 3.0, which know no PING.
+        socket.setsockopt(SOL_SOCKET, SO_KEEPALIVE, 1)
+
+
+def remote_name(socket: Socket) -> str:
+    """Return the endpoint at the other end."""
+    try:
+        target = socket.getpeername()
+    except OSError:  # it is gone already, as the first read will tell
+        return "unknown"
+    # A client of a unix socket has no name of its own.
+    return name_of(socket.family, target or socket.getsockname())
+
+
+def reason_of(error: OSError) -> str:
+    """Return why a connection broke, as the key of a counter."""
+    return "reset" if error.errno in (errno.ECONNRESET, errno.EPIPE) else "broken"
