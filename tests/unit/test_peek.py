@@ -1,0 +1,105 @@
+"""A hub reads ids, name, version and deadline off the bytes of an event, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgpack import packb, unpackb
+
+from tests.data import PEERS, Captured, load
+from zerorpc.errors import RemoteProtocolError
+from zerorpc.peek import less_time, peek, peek_answer
+
+# One-way messages have no answer, and the old ones among them no id.
+DECENT = [
+    entry
+    for peer in PEERS
+    if peer != "malformed"
+    for entry in load(peer)
+    if entry.sender in ("client", "server")
+]
+# What only the arguments or the open channels show, which are not looked at here.
+OVERLOOKED = {
+    **dict.fromkeys(("too_many_containers", "late", "stray_control", "bad_name"), ("ok",)),
+    # Of an array that claims too many items, the claim alone is looked at.
+    "malformed": ("ok", "not_an_event"),
+}
+
+
+def reason(blob: bytes) -> str:
+    """Return why an event cannot be read, "ok" if it can."""
+    try:
+        peek(blob)
+    except RemoteProtocolError as error:
+        return error.reason
+    return "ok"
+
+
+@pytest.mark.parametrize("captured", DECENT, ids=lambda one: one.what)
+def test_the_corpus_is_read_as_a_decoder_reads_it(captured: Captured) -> None:
+    header, name, _ = unpackb(captured.payload, strict_map_key=False)
+    response_to = header.get("response_to")
+    assert peek(captured.payload) == (
+        None if response_to is None else packb(response_to),
+        packb(header["message_id"]),
+        name.encode(),
+        header.get("v", 1),
+        header.get("deadline_ms"),
+        header.get("draining", False),
+    )
+
+
+@pytest.mark.parametrize("captured", DECENT, ids=lambda one: one.what)
+def test_large_events_are_read_without_a_copy_of_them(captured: Captured) -> None:
+    assert peek(memoryview(captured.payload)) == peek(captured.payload)
+
+
+@pytest.mark.parametrize("captured", load("malformed"), ids=lambda one: one.what)
+def test_malformed_events_get_their_verdict(captured: Captured) -> None:
+    assert reason(captured.payload) in {captured.verdict, *OVERLOOKED.get(captured.verdict, ())}
+
+
+@pytest.mark.parametrize("peer", ["stock", "ours", "node"])
+def test_the_answers_of_every_peer_have_the_usual_layout(peer: str) -> None:
+    for captured in load(peer):
+        if captured.sender == "server" and "drain" not in captured.what:
+            name = unpackb(captured.payload)[1]
+            assert peek_answer(captured.payload) == name.encode(), captured.what
+
+
+@pytest.mark.parametrize("end", range(100))
+def test_whatever_is_cut_off_is_told(end: int) -> None:
+    whole = packb(
+        [{"message_id": b"m" * 32, "v": 3, "response_to": b"r" * 32}, "STREAM_DONE", None]
+    )
+    with pytest.raises(RemoteProtocolError, match="malformed"):
+        peek(whole[:end])
+    assert peek_answer(whole[:end]) is None
+
+
+@pytest.mark.parametrize("deadline_ms", [0, 127, 128, 255, 256, 65535, 65536, 1 << 32])
+@pytest.mark.parametrize("extra", [{}, {"trace_id": "c0ffee"}], ids=["usual", "traced"])
+def test_deadlines_are_read_and_shortened(deadline_ms: int, extra: dict[str, Any]) -> None:
+    head = {"message_id": b"m" * 32, "v": 3, "deadline_ms": deadline_ms, **extra}
+    blob = packb([head, "name", [1]])
+    assert peek(blob)[4] == deadline_ms
+    shorter = unpackb(less_time(blob, 100))
+    assert shorter == [{**head, "deadline_ms": max(0, deadline_ms - 100)}, "name", [1]]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        [{"message_id": b"m" * 32, "v": 3}, "name", ["deadline_ms", 7]],
+        [{"message_id": b"m" * 32, "v": 3}, "deadline_ms", [7]],
+        [{"note": "deadline_ms", "message_id": b"m"}, "name", []],
+        [{"message_id": b"m", "deadline_ms": "soon"}, "name", []],
+        [{"message_id": b"m", "deadline_ms": -5}, "name", []],
+    ],
+    ids=["argument", "name", "value", "text", "negative"],
+)
+def test_what_only_looks_like_a_deadline_stays(event: list[Any]) -> None:
+    blob = packb(event)
+    assert peek(blob)[4] is None
+    assert less_time(blob, 5) == blob
