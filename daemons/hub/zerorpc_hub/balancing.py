@@ -1,0 +1,137 @@
+"""Which worker gets the next call. Sans-IO; random numbers are passed in.
+
+Every balance holds the workers that may take a call and finds the best in a time that does not grow
+with their number: 1,000 workers cost what 3 do. `add` and `discard` are for workers that become
+eligible or cease to be, `moved` for one whose load has changed.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from math import log2
+from typing import Protocol
+
+from zerorpc_hub.calls import Worker
+
+
+class Balance(Protocol):
+    """Chooses among the workers that may take a call."""
+
+    def add(self, worker: Worker) -> None:
+        """Take in a worker that may take calls from now on."""
+
+    def discard(self, worker: Worker) -> None:
+        """Let go of one that may not."""
+
+    def moved(self, worker: Worker) -> None:
+        """Notice that the load of a worker has changed."""
+
+    def choose(self, random: float) -> Worker | None:
+        """Return the best one, None without any; `random` is in [0, 1)."""
+
+
+class Ladder:
+    """Workers on rungs by what one more call there would cost; the lowest rung is the best.
+
+    The same choice as a scan of all, with a random one among equals, but each step is O(1).
+    """
+
+    def __init__(self, cost: Callable[[Worker], int]) -> None:
+        self._cost = cost
+        self._rungs: list[list[Worker]] = [[]]
+        self._lowest = 0
+        self._count = 0
+
+    def add(self, worker: Worker) -> None:
+        """Take in a worker that may take calls from now on."""
+        self._count += 1
+        self._put(worker)
+
+    def discard(self, worker: Worker) -> None:
+        """Let go of one that may not."""
+        self._count -= 1
+        self._take(worker)
+
+    def moved(self, worker: Worker) -> None:
+        """Notice that the load of a worker has changed."""
+        self._take(worker)
+        self._put(worker)
+
+    def choose(self, random: float) -> Worker | None:
+        """Return one of the lowest rung, None without any."""
+        if not self._count:
+            return None
+        rungs, lowest = self._rungs, self._lowest
+        while not rungs[lowest]:
+            lowest += 1
+        self._lowest = lowest
+        rung = rungs[lowest]
+        return rung[int(random * len(rung))]
+
+    def _take(self, worker: Worker) -> None:
+        # The last of the rung fills the gap, so nothing behind it moves.
+        rung = self._rungs[worker.rung]
+        last = rung.pop()
+        if last is not worker:
+            rung[worker.slot] = last
+            last.slot = worker.slot
+
+    def _put(self, worker: Worker) -> None:
+        at = worker.rung = self._cost(worker)
+        rungs = self._rungs
+        while at >= len(rungs):
+            rungs.append([])
+        rung = rungs[at]
+        worker.slot = len(rung)
+        rung.append(worker)
+        if at < self._lowest:
+            self._lowest = at
+
+
+class RoundRobin:
+    """Workers in turn; one of weight n takes n calls in a row."""
+
+    def __init__(self) -> None:
+        # Its own order is the turn: ends are moved in O(1), which a dict does not do.
+        self._turn: OrderedDict[Worker, None] = OrderedDict()
+
+    def add(self, worker: Worker) -> None:
+        """Take in a worker that may take calls from now on."""
+        worker.turns = 0
+        self._turn[worker] = None
+
+    def discard(self, worker: Worker) -> None:
+        """Let go of one that may not."""
+        del self._turn[worker]
+
+    def moved(self, worker: Worker) -> None:
+        """Need not know: the turn does not ask for load."""
+
+    def choose(self, random: float) -> Worker | None:  # noqa: ARG002  # the others need it
+        """Return the next in turn, None without any."""
+        for worker in self._turn:
+            worker.turns += 1
+            if worker.turns >= worker.weight:
+                worker.turns = 0
+                self._turn.move_to_end(worker)
+            return worker
+        return None
+
+
+def outstanding(worker: Worker) -> int:
+    """Return the cost of one more call where the number of calls decides."""
+    return int((len(worker.calls) + len(worker.orphans) + 1) * worker.ratio)
+
+
+def expected_wait(worker: Worker) -> int:
+    """Return the cost where latency decides too, in eighths of a doubling: 9 % are equal."""
+    microseconds = worker.ewma * (len(worker.calls) + len(worker.orphans) + 1) * worker.ratio * 1e6
+    return int(8 * log2(microseconds + 1))
+
+
+def balance(kind: str) -> Balance:
+    """Return the balance of a name in a policy."""
+    if kind == "round-robin":
+        return RoundRobin()
+    return Ladder(expected_wait if kind == "least-ewma" else outstanding)

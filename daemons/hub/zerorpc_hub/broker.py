@@ -1,0 +1,330 @@
+r"""The hub's decisions: which worker gets a call, what waits, and what callers are told.
+
+Sans-IO: messages, peers and the time go in, what is to be sent comes back. Every method that may
+have something to send returns a list of `(peer, frames)` in the order in which it must go out;
+`peer` is the object that the driver passed to `add_client` or `add_worker`, `frames` a sequence of
+bytes and memoryviews. What is worth logging collects in `notices`, for the driver to take.
+
+    broker = Broker(Policy(name="foo"), instance=24 * b"f", random=random.random, now=0.0)
+    client = broker.add_client(connection_1, "10.0.0.1:4711", "tcp://*:1111")
+    worker, sends = broker.add_worker(connection_2, "10.0.0.9:4712", "tcp://*:2222", now=0.0)
+    for peer, frames in broker.from_client(client, [[b"", event]], now=0.1):
+        peer.send(frames)                       # connection_2, [b"\0\0\0\0\1", b"", event]
+    broker.from_worker(worker, [[b"\0\0\0\0\1", b"", answer]], now=0.2)
+                                                # [(connection_1, [b"", answer])]
+
+- A worker sees each call under a token of five bytes of its own, which it echoes like any envelope:
+  what it says belongs to the call with that token or to none. So no conversation moves, and what
+  an old attempt still says cannot reach a new one.
+- Connection broken: `remove_client(client, now)`, `remove_worker(worker, now, unsent, reason)`;
+  `unsent` is how many of the last messages for this worker did not leave, not even in part.
+- A connection that takes no more: `pause(worker)`, later `resume(worker, now)`.
+- Time: call `on_deadline(now)` at `deadline` or somewhat later (never mind how often).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from zerorpc.errors import RemoteProtocolError
+from zerorpc.peek import peek, peek_answer
+from zerorpc_hub.calls import Call, Client, Frames, Worker
+from zerorpc_hub.policy import Policy
+from zerorpc_hub.recovery import Recovery
+from zerorpc_hub.switch import Send, Switch
+from zerorpc_hub.watch import Notice, Watch
+from zerorpc_hub.words import Words
+
+_OK = b"OK"
+_ERR = b"ERR"
+_FINAL = frozenset((_OK, _ERR, b"STREAM_DONE"))
+_CONTROL_PREFIX = b"_zpc_"
+_HEARTBEAT = b"_zpc_hb"
+_CLOSE = b"_zpc_close"
+
+
+class Broker:
+    """One hub of type `queue`; see the module for how to drive it."""
+
+    def __init__(
+        self, policy: Policy, *, instance: bytes, random: Callable[[], float], now: float
+    ) -> None:
+        self.policy = policy
+        self.notices: list[Notice] = []
+        self.switch = Switch(policy, Words(policy.name, instance), random)
+        self.clients: dict[Client, None] = {}
+        self.workers: dict[Worker, None] = {}
+        self._recovery = Recovery(self.switch, now)
+        self._watch = Watch(self.switch, self.workers, self.notices, now)
+
+    # -- peers -------------------------------------------------------------------------------
+
+    def add_client(self, peer: Any, name: str, endpoint: str) -> Client:
+        """Take in a connection that makes calls; `name` is how people know it."""
+        client = Client(peer, name, endpoint)
+        self.clients[client] = None
+        return client
+
+    def remove_client(self, client: Client, now: float) -> list[Send]:
+        """Forget the calls of a connection that is gone; workers are told, where they know how."""
+        del self.clients[client]
+        switch = self.switch
+        for call in list(client.calls.values()):
+            worker = call.worker
+            if worker is not None:
+                self._hand(worker, call, [*call.envelope, switch.words.close(call.id)])
+            switch.cancel(call, now, may_run_on=True)
+        return self._sends()
+
+    def add_worker(
+        self,
+        peer: Any,
+        name: str,
+        endpoint: str,
+        now: float,
+        *,
+        pool: str = "",
+        weight: int = 1,
+        is_backup: bool = False,
+    ) -> tuple[Worker, list[Send]]:
+        """Take in a connection that serves the calls of a pool, the first one by default."""
+        pools = self.switch.pools
+        index = next((i for i, each in enumerate(pools) if each.name == pool), 0)
+        home = pools[index]
+        worker = Worker(
+            peer,
+            name,
+            endpoint,
+            index,
+            now,
+            weight=weight,
+            is_backup=is_backup,
+            most=home.policy.max_inflight,
+        )
+        self.workers[worker] = None
+        home.join(worker, now)
+        self.switch.pull(home, now)
+        return worker, self._sends()
+
+    def remove_worker(
+        self, worker: Worker, now: float, unsent: int = 0, reason: str = "its connection broke"
+    ) -> list[Send]:
+        """Find its calls a new place, or tell their clients, as its connection is gone.
+
+        `unsent` is how many of the last messages for it never left, not even in part.
+        """
+        del self.workers[worker]
+        self.switch.pools[worker.pool_index].leave(worker, now)
+        self._recovery.lose(worker, now, unsent, reason)
+        return self._sends()
+
+    def pause(self, worker: Worker) -> None:
+        """Give a worker no new calls while its connection takes no more."""
+        worker.is_paused = True
+        self.switch.review(worker)
+
+    def resume(self, worker: Worker, now: float) -> list[Send]:
+        """Give it calls again."""
+        worker.is_paused = False
+        self.switch.settle(worker, now)
+        return self._sends()
+
+    def drain(self, worker: Worker) -> None:
+        """Give a worker no new calls, as an operator wishes; those it has go on."""
+        worker.is_draining = True
+        self.switch.review(worker)
+
+    def undrain(self, worker: Worker, now: float) -> list[Send]:
+        """Give it calls again."""
+        worker.is_draining = worker.is_leaving = False
+        self.switch.settle(worker, now)
+        return self._sends()
+
+    # -- what comes in -----------------------------------------------------------------------
+
+    def from_client(self, client: Client, messages: list[Frames], now: float) -> list[Send]:
+        """Take in messages of a client."""
+        calls, dropped = client.calls, self.switch.traffic.dropped
+        for frames in messages:
+            try:
+                response_to, call_id, name, version, deadline_ms, _ = peek(frames[-1])
+            except RemoteProtocolError as error:
+                dropped[error.reason] += 1
+                continue
+            if response_to is None:
+                # Always there where there is no `response_to`, but the type does not say so.
+                call = self._open(client, call_id or b"", name, frames, version, now)
+                if call is not None:
+                    self._place(call, deadline_ms, now)
+                continue
+            call = calls.get(response_to)
+            if call is None:
+                dropped["late"] += 1
+            elif call.worker is None:
+                self._while_waiting(call, name, frames, now)
+            else:
+                self._pass_on(call, call.worker, name, frames, now)
+        self.switch.traffic.from_clients += len(messages)
+        return self._sends()
+
+    def _open(
+        self,
+        client: Client,
+        call_id: bytes,
+        name: bytes,
+        frames: Frames,
+        version: int,
+        now: float,
+    ) -> Call | None:
+        """Return a new call, unless what opens it is refused."""
+        switch = self.switch
+        if name.startswith(_CONTROL_PREFIX):
+            switch.traffic.dropped["stray_control"] += 1
+            return None
+        if call_id in switch.ids:
+            # An ERR would end the call that the client has under this id.
+            if call_id in client.calls:
+                switch.traffic.dropped["duplicate_id"] += 1
+            else:
+                message = "another client has a call with this id; this one was not started"
+                switch.refuse(client, call_id, frames, version, "DuplicateId", message)
+            return None
+        if len(frames) != 2:
+            if len(frames) == 1:
+                frames = [b"", *frames]  # or the worker would take the token for the delimiter
+            elif len(frames) - 2 > self.policy.max_hops:
+                message = f"this call has passed {len(frames) - 2} hubs: do they form a circle?"
+                switch.refuse(client, call_id, frames, version, "TooManyHops", message)
+                return None
+        return Call(call_id, client, switch.method(name), frames, version, now)
+
+    def _place(self, call: Call, deadline_ms: int | None, now: float) -> None:
+        """Give a new call to a worker, or let it wait, or refuse it."""
+        switch = self.switch
+        if deadline_ms is not None:
+            call.expires = now + deadline_ms / 1000
+        pool = switch.pools[call.method.pool_index]
+        worker = pool.choose(switch.random())
+        if worker is not None:
+            switch.accept(call)
+            switch.dispatch(call, worker, now)
+        elif pool.queue.has_room(len(call.kept[-1]) if call.kept else 0):
+            switch.accept(call)
+            switch.enqueue(call)
+            self._watch.hurry(pool)
+        else:
+            queued, limit = len(pool.queue), pool.queue.max_calls
+            message = f"{queued} calls wait at hub {self.policy.name!r}, at most {limit} may"
+            switch.tell(call, "Overloaded", message, {"queued": queued, "limit": limit})
+            switch.traffic.refused["Overloaded"] += 1
+
+    def _pass_on(self, call: Call, worker: Worker, name: bytes, frames: Frames, now: float) -> None:
+        """Forward what a client says on the channel of a call."""
+        self._hand(worker, call, frames)
+        if name == _HEARTBEAT:
+            call.gap = max(call.gap, now - call.heard)
+        call.heard = now
+        if name == _CLOSE:
+            self.switch.cancel(call, now, may_run_on=False)
+        elif call.kept is None or (name == _HEARTBEAT and call.version > 2):
+            return  # nothing that a second worker would have to be told
+        elif not self.switch.say_later(call, frames):
+            self.switch.release(call)
+
+    def _while_waiting(self, call: Call, name: bytes, frames: Frames, now: float) -> None:
+        """Answer for the worker that a waiting call does not have yet."""
+        switch = self.switch
+        if name == _HEARTBEAT:
+            # Nobody else would, and the client would give up after three intervals.
+            switch.out.append((call.client.peer, [*call.envelope, switch.words.beat(call.id)]))
+            if call.version > 2:
+                return
+        if name == _CLOSE:
+            switch.cancel(call, now, may_run_on=False)
+        elif not switch.say_later(call, frames):
+            switch.traffic.dropped["too_much_while_waiting"] += 1
+
+    def _hand(self, worker: Worker, call: Call, frames: Frames) -> None:
+        worker.handed += 1
+        self.switch.out.append((worker.peer, [call.token, *frames]))
+
+    def from_worker(self, worker: Worker, messages: list[Frames], now: float) -> list[Send]:
+        """Take in messages of a worker."""
+        calls, switch = worker.calls, self.switch
+        out = switch.out
+        for frames in messages:
+            call = calls.get(frames[0])  # type: ignore[arg-type]  # small frames come as bytes
+            if call is None:
+                self._stray(worker, frames, now)
+                continue
+            name = peek_answer(frames[-1]) or self._read(worker, frames)
+            if name in _FINAL:
+                is_error = name == _ERR
+                if is_error and self._recovery.refused(call, worker, frames[-1], now):
+                    continue
+                out.append((call.client.peer, frames[1:]))
+                switch.finish(call, worker, now, is_error=is_error)
+            elif name:
+                out.append((call.client.peer, frames[1:]))
+                if name == _HEARTBEAT:
+                    call.gap = max(call.gap, now - call.heard)
+                elif not call.is_answered:
+                    call.is_answered = True
+                if call.kept is not None and (call.is_answered or not call.method.is_idempotent):
+                    switch.release(call)
+                call.heard = now
+        switch.traffic.from_workers += len(messages)
+        return self._sends()
+
+    def _read(self, worker: Worker, frames: Frames) -> bytes | None:
+        """Return the name of an event that is not laid out as usual, None for what is none."""
+        try:
+            response_to, _, name, _, _, is_draining = peek(frames[-1])
+        except RemoteProtocolError as error:
+            self.switch.traffic.dropped[error.reason] += 1
+            return None
+        if response_to is None:
+            self.switch.traffic.dropped["unexpected_request"] += 1
+            return None
+        if is_draining and not worker.is_leaving:
+            worker.is_leaving = True
+            self.switch.review(worker)
+        return name
+
+    def _stray(self, worker: Worker, frames: Frames, now: float) -> None:
+        """Look at what belongs to no open call: an answer to a ping, or what comes too late."""
+        token = bytes(frames[0])
+        if token == worker.ping_token:
+            self._watch.heard_ping(worker, frames[-1], now)
+        elif token in worker.orphans:
+            self._from_orphan(worker, token, frames, now)
+        else:
+            self.switch.traffic.dropped["late"] += 1
+
+    def _from_orphan(self, worker: Worker, token: bytes, frames: Frames, now: float) -> None:
+        self.switch.traffic.dropped["late"] += 1
+        worker.orphans[token].heard = now
+        if self._read(worker, frames) in _FINAL:
+            del worker.orphans[token]
+            self.switch.settle(worker, now)
+
+    # -- time --------------------------------------------------------------------------------
+
+    @property
+    def deadline(self) -> float:
+        """The instant at which `on_deadline` has something to do."""
+        return self._watch.deadline
+
+    def on_deadline(self, now: float) -> list[Send]:
+        """Do what is due: queued calls that waited too long, pings, calls that fell silent."""
+        self._watch.look(now)
+        return self._sends()
+
+    def _sends(self) -> list[Send]:
+        # The list itself is reused while nothing was said, which is often.
+        out = self.switch.out
+        if not out:
+            return []
+        self.switch.out = []
+        return out

@@ -1,0 +1,36 @@
+"""How many calls may be tried again: a share of all calls, and a few a second in any case.
+
+Sans-IO. Retries without a bound turn one lost worker into an overload of the others.
+"""
+
+from __future__ import annotations
+
+# What may be saved up, as seconds of the fixed part: a burst after a quiet time, but no flood.
+_SAVED_SECONDS = 10.0
+
+
+class RetryBudget:
+    """A store of retries, filled by `share` of the calls and by `per_second`.
+
+    It is not told of each call: the number of all so far is passed when a retry is asked for, so
+    that calls that go well cost nothing here.
+    """
+
+    def __init__(self, share: float, per_second: float, now: float) -> None:
+        self._share = share
+        self._per_second = per_second
+        self._left = per_second
+        self._calls = 0
+        self._filled = now
+
+    def take(self, calls: int, now: float) -> bool:
+        """Tell whether one more call may be tried again; `calls` is how many there were in all."""
+        new_calls = calls - self._calls
+        gained = self._share * new_calls + self._per_second * (now - self._filled)
+        most = self._per_second * _SAVED_SECONDS + self._share * new_calls
+        self._left = min(self._left + gained, most)
+        self._calls, self._filled = calls, now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True

@@ -1,0 +1,122 @@
+"""Workers that serve the same methods, the balance over them, and the queue before them.
+
+Sans-IO. Keeps in step who may take a call, so that choosing one never looks at one that may not.
+"""
+
+from __future__ import annotations
+
+from zerorpc_hub.balancing import balance
+from zerorpc_hub.calls import Worker
+from zerorpc_hub.policy import PoolPolicy
+from zerorpc_hub.queue import CallQueue
+
+# How much of a latency the newest answer makes up.
+_NEWEST = 0.2
+# Before any was answered, a worker counts as fast as this (seconds).
+_GUESSED_LATENCY = 0.001
+# A call that failed counts as so many times slower than usual, or fast errors attract traffic.
+_FAILURE_FACTOR = 10.0
+# A starting worker gets this share at once, and no worker fills up more than so many times faster.
+_STARTING_SHARE = 0.1
+_MOST_UNEQUAL = 100.0
+
+
+class Pool:
+    """Some workers, in the order in which they came."""
+
+    def __init__(self, name: str, policy: PoolPolicy, queue: CallQueue) -> None:
+        self.name = name
+        self.policy = policy
+        self.queue = queue
+        self.workers: dict[Worker, None] = {}
+        self.latency = _GUESSED_LATENCY
+        self._max_inflight = policy.max_inflight
+        self._has_latency = policy.balance == "least-ewma"
+        self._balances = balance(policy.balance), balance(policy.balance)
+        self._first = self._balances[False]
+        self._has_backup = False
+        self._is_equal = True
+
+    def choose(self, random: float) -> Worker | None:
+        """Return the worker for the next call, None where none may take it."""
+        worker = self._first.choose(random)
+        if worker is None and self._has_backup and not self._has_usable():
+            return self._balances[True].choose(random)
+        return worker
+
+    def join(self, worker: Worker, now: float) -> None:
+        """Take in a worker that has come."""
+        worker.ewma = self.latency
+        self.workers[worker] = None
+        self._weigh(now)
+        self.review(worker)
+
+    def leave(self, worker: Worker, now: float) -> None:
+        """Let go of a worker that is gone."""
+        if worker.is_eligible:
+            worker.is_eligible = False
+            self._balances[worker.is_backup].discard(worker)
+        del self.workers[worker]
+        self._weigh(now)
+
+    def review(self, worker: Worker) -> None:
+        """Notice that it may have become able or unable to take calls."""
+        if worker.may_take == worker.is_eligible:
+            return
+        worker.is_eligible = not worker.is_eligible
+        balance = self._balances[worker.is_backup]
+        if worker.is_eligible:
+            balance.add(worker)
+        else:
+            balance.discard(worker)
+
+    def took(self, worker: Worker) -> None:
+        """Notice that it has got a call."""
+        if self._max_inflight is None or worker.load < self._max_inflight:
+            self._balances[worker.is_backup].moved(worker)
+        else:
+            self.review(worker)
+
+    def gave(self, worker: Worker) -> None:
+        """Notice that it has one call less."""
+        if worker.is_eligible:
+            self._balances[worker.is_backup].moved(worker)
+        else:
+            self.review(worker)
+
+    def learn(self, worker: Worker, latency: float, *, is_failure: bool) -> None:
+        """Take in how long a call took, where the balance asks for it; before `gave`."""
+        if not self._has_latency:
+            return
+        if is_failure:
+            latency = max(latency, _FAILURE_FACTOR * self.latency)
+        else:
+            self.latency += _NEWEST * (latency - self.latency) / max(1, len(self.workers))
+        worker.ewma += _NEWEST * (latency - worker.ewma)
+
+    def grow(self, now: float) -> None:
+        """Give workers that have come lately more of their share; call this every so often."""
+        if not self._is_equal:
+            self._weigh(now)
+
+    def _has_usable(self) -> bool:
+        return any(worker.is_usable for worker in self.workers if not worker.is_backup)
+
+    def _weigh(self, now: float) -> None:
+        """Work out how fast each worker fills up beside the strongest."""
+        self._has_backup = any(worker.is_backup for worker in self.workers)
+        shares = {worker: self._share(worker, now) for worker in self.workers}
+        most = max(shares.values(), default=1.0)
+        was_equal, self._is_equal = self._is_equal, all(share == most for share in shares.values())
+        if was_equal and self._is_equal:
+            return  # the usual case: nobody has to move
+        for worker, share in shares.items():
+            worker.ratio = 1 if self._is_equal else min(most / share, _MOST_UNEQUAL)
+            if worker.is_eligible:
+                self._balances[worker.is_backup].moved(worker)
+
+    def _share(self, worker: Worker, now: float) -> float:
+        slow_start, age = self.policy.slow_start, now - worker.joined
+        if age >= slow_start:
+            return float(worker.weight)
+        return worker.weight * (_STARTING_SHARE + (1 - _STARTING_SHARE) * age / slow_start)

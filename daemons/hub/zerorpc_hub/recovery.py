@@ -1,0 +1,95 @@
+"""What becomes of calls when their worker is lost, or says that it takes no more.
+
+Sans-IO. A call that was surely not started goes elsewhere; one that may have been is tried again
+only if its method is idempotent, and within a budget. All others are told.
+"""
+
+from __future__ import annotations
+
+from msgpack import Unpacker
+
+from zerorpc.peek import HEAD_BYTES
+from zerorpc.wire import DRAINING, Blob
+from zerorpc_hub.budget import RetryBudget
+from zerorpc_hub.calls import Call, Worker
+from zerorpc_hub.switch import Switch
+
+# One that brings down every worker it comes to must not bring down all.
+_MOST_ATTEMPTS = 3
+_DRAINING = DRAINING.encode()
+
+
+class Recovery:
+    """Finds the calls of a worker a new place, or tells their clients."""
+
+    def __init__(self, switch: Switch, now: float) -> None:
+        policy = switch.policy
+        self._switch = switch
+        self._budget = RetryBudget(policy.retry_share, policy.retry_per_second, now)
+
+    def lose(self, worker: Worker, now: float, unsent: int, reason: str) -> None:
+        """Deal with the calls of a worker that is gone and has left its pool.
+
+        The last `unsent` messages for it never left.
+        """
+        switch, left = self._switch, worker.handed - unsent
+        moved = []
+        for call in list(worker.calls.values()):
+            was_sent = call.number <= left
+            switch.take_back(call)
+            if self._may_go_elsewhere(call, now, was_sent=was_sent):
+                moved.append(call)
+                continue
+            worker.counters.failed += 1
+            method = call.method.name
+            switch.fail(call, "LostRemote", f"worker {worker.name} is lost: {reason} ({method})")
+        worker.orphans.clear()
+        # To the head of the queue, the oldest first: they have waited already.
+        for call in reversed(moved):
+            switch.enqueue(call, is_first=True)
+        for pool in switch.pools:
+            switch.pull(pool, now)
+
+    def _may_go_elsewhere(self, call: Call, now: float, *, was_sent: bool) -> bool:
+        if call.kept is None or call.is_answered:
+            return False
+        if not was_sent:
+            return True
+        if not call.method.is_idempotent or call.attempts >= _MOST_ATTEMPTS:
+            return False
+        calls = self._switch.traffic.calls
+        if not self._budget.take(calls.opened, now):
+            return False
+        calls.retried += 1
+        call.method.counters.retried += 1
+        return True
+
+    def refused(self, call: Call, worker: Worker, blob: Blob, now: float) -> bool:
+        """Send a call elsewhere if an ERR says that its worker is draining; tells whether it is."""
+        # The cheap look first: errors are many where something is broken.
+        if _DRAINING not in bytes(blob[:HEAD_BYTES]) or error_name(blob) != DRAINING:
+            return False
+        worker.is_leaving = True
+        self._switch.review(worker)
+        if call.kept is None or call.is_answered:
+            return False
+        switch = self._switch
+        switch.take_back(call)
+        worker.counters.cancelled += 1
+        switch.enqueue(call, is_first=True)
+        switch.settle(worker, now)
+        return True
+
+
+def error_name(blob: Blob) -> str | None:
+    """Return what kind of error an ERR tells of, None where it does not say."""
+    unpacker = Unpacker(raw=False, strict_map_key=False, max_array_len=256)
+    unpacker.feed(memoryview(blob)[:HEAD_BYTES])
+    try:
+        unpacker.read_array_header()
+        unpacker.skip()
+        unpacker.skip()
+        name = unpacker.unpack() if unpacker.read_array_header() > 1 else None
+    except Exception:  # whatever is wrong with it, the client will see it too
+        return None
+    return name if isinstance(name, str) else None

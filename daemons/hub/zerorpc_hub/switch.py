@@ -1,0 +1,258 @@
+"""What calls are open, on which worker each is, and the steps that change it.
+
+Sans-IO. Each step keeps the tables, the pools and the counters in agreement; who takes which step
+when is decided elsewhere. What has to be sent collects in `out`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from zerorpc.peek import less_time
+from zerorpc.wire import Blob
+from zerorpc_hub.calls import PLAIN, Call, Client, Frames, Worker
+from zerorpc_hub.policy import Policy
+from zerorpc_hub.pool import Pool
+from zerorpc_hub.queue import CallQueue
+from zerorpc_hub.statistics import Method, Traffic, bucket_of
+from zerorpc_hub.words import Words
+
+Send = tuple[Any, Sequence[Blob]]
+
+_TOKENS = 1 << 40
+# Names come from callers: beyond so many, or so long, they are counted together.
+_MOST_METHODS = 1000
+_LONGEST_METHOD = 255
+_OTHER_METHODS = b"(others)"
+# Requests up to this size are kept until they are answered, as they weigh no more than the call
+# itself; of larger ones so many bytes in all, so that calls of 1 MiB do not fill the memory.
+_SMALL_BYTES = 4096
+_KEPT_BYTES = 64 << 20
+# What a client may say on its channel before the first answer: grants, mostly.
+_MOST_LATER = 64
+
+
+class Switch:
+    """The open calls of one hub. `random` returns a number in [0, 1) at each call."""
+
+    def __init__(self, policy: Policy, words: Words, random: Callable[[], float]) -> None:
+        self.policy = policy
+        self.words = words
+        self.random = random
+        self.out: list[Send] = []
+        self.ids: set[bytes] = set()
+        self.traffic = Traffic()
+        self.pools = [
+            Pool(name, each, CallQueue(policy.queue_max, policy.queue_bytes, policy.queue_timeout))
+            for name, each in policy.pools
+        ]
+        self.methods: dict[bytes, Method] = {}
+        self.serial = 0
+        self.kept_bytes = 0
+
+    # -- the life of a call, in its order ----------------------------------------------------
+
+    def method(self, name: bytes) -> Method:
+        """Return what is known of a method, from its first call on."""
+        known = self.methods.get(name)
+        if known is None:
+            is_odd = len(self.methods) >= _MOST_METHODS or len(name) > _LONGEST_METHOD
+            known = self._describe(name)
+            # One of many without a row of its own is counted with its kind.
+            key = b"%d %d %s" % (known.pool_index, known.is_idempotent, _OTHER_METHODS)
+            known = self.methods.setdefault(key if is_odd else name, known)
+        return known
+
+    def _describe(self, name: bytes) -> Method:
+        text = name.decode("utf-8", "replace")
+        fitting = (
+            index
+            for index, (_, pool) in enumerate(self.policy.pools)
+            if any(fnmatchcase(text, glob) for glob in pool.methods)
+        )
+        is_idempotent = any(fnmatchcase(text, glob) for glob in self.policy.idempotent)
+        return Method(name, next(fitting, 0), is_idempotent=is_idempotent)
+
+    def accept(self, call: Call) -> None:
+        """Take in a call: from now on it is answered, or its client is gone."""
+        self.ids.add(call.id)
+        call.client.calls[call.id] = call
+        self.traffic.calls.opened += 1
+        call.method.counters.opened += 1
+        call.client.opened += 1
+
+    def dispatch(self, call: Call, worker: Worker, now: float) -> None:
+        """Give a call to a worker, with all that its client has said so far."""
+        self.serial = serial = (self.serial + 1) % _TOKENS
+        call.token = token = serial.to_bytes(5, "big")
+        call.worker = worker
+        call.sent = call.heard = now
+        worker.calls[token] = call
+        worker.handed += 1
+        call.number = worker.handed
+        call.attempts += 1
+        frames = call.kept
+        assert frames is not None
+        if call.expires is not None and now > call.opened:
+            frames = [*frames[:-1], less_time(frames[-1], int((now - call.opened) * 1000))]
+        self.out.append((worker.peer, [token, *frames]))
+        if call.later:
+            worker.handed += len(call.later)
+            self.out.extend((worker.peer, [token, *each]) for each in call.later)
+        worker.counters.opened += 1
+        call.method.wait[bucket_of(now - call.opened)] += 1
+        self.pools[worker.pool_index].took(worker)
+        self._keep(call)
+
+    def _keep(self, call: Call) -> None:
+        """Bound what is kept of large requests; one that is not kept cannot be sent again."""
+        assert call.kept is not None
+        size = len(call.kept[-1])
+        if size <= _SMALL_BYTES:
+            return
+        if self.kept_bytes + size > _KEPT_BYTES:
+            call.kept = call.later = None
+        else:
+            self.kept_bytes += size
+
+    def release(self, call: Call) -> None:
+        """Forget the request of a call: it will not be sent again."""
+        if call.kept is not None and call.worker is not None:
+            size = len(call.kept[-1])
+            if size > _SMALL_BYTES:
+                self.kept_bytes -= size
+        call.kept = call.later = None
+
+    def say_later(self, call: Call, frames: Frames) -> bool:
+        """Keep what a client says before it has an answer; False if it is too much to keep."""
+        if call.later is None:
+            call.later = []
+        if len(call.later) >= _MOST_LATER or len(frames[-1]) > _SMALL_BYTES:
+            return False
+        call.later.append(frames)
+        return True
+
+    def finish(self, call: Call, worker: Worker, now: float, *, is_error: bool) -> None:
+        """End a call that its worker has answered."""
+        del worker.calls[call.token]
+        if call.kept is not None:
+            self.release(call)
+        self._forget(call)
+        method, mine, latency = call.method, worker.counters, now - call.opened
+        self.traffic.calls.answered += 1
+        method.counters.answered += 1
+        mine.answered += 1
+        if is_error:
+            self.traffic.calls.errors += 1
+            method.counters.errors += 1
+            mine.errors += 1
+        method.latency[bucket_of(latency)] += 1
+        worker.latency[bucket_of(now - call.sent)] += 1
+        worker.failures = 0
+        pool = self.pools[worker.pool_index]
+        pool.learn(worker, now - call.sent, is_failure=is_error)
+        pool.gave(worker)
+        if pool.queue:
+            self.pull(pool, now)
+
+    def fail(self, call: Call, name: str, message: str, **numbers: int) -> None:
+        """End a call by an ERR of the hub's own; it must be off its worker and out of the queue."""
+        self.tell(call, name, message, numbers)
+        self._forget(call)
+        self.release(call)
+        self.traffic.calls.failed += 1
+        call.method.counters.failed += 1
+        self.traffic.refused[name] += 1
+
+    def cancel(self, call: Call, now: float, *, may_run_on: bool) -> None:
+        """End a call whose client wants no more of it, or is gone.
+
+        With `may_run_on` its worker counts as working on it until it says that it does not.
+        """
+        worker = call.worker
+        if worker is None:
+            self.pools[call.method.pool_index].queue.discard(call)
+        else:
+            self.take_back(call)
+            call.kept = call.later = None
+            worker.counters.cancelled += 1
+            if may_run_on:
+                worker.orphans[call.token] = call
+        self.traffic.calls.cancelled += 1
+        call.method.counters.cancelled += 1
+        self._forget(call)
+        if worker is not None:
+            self.settle(worker, now)
+
+    def take_back(self, call: Call) -> None:
+        """Take a call off its worker, which may have room then: `settle` it afterwards."""
+        worker = call.worker
+        assert worker is not None
+        del worker.calls[call.token]
+        if call.kept is not None and len(call.kept[-1]) > _SMALL_BYTES:
+            self.kept_bytes -= len(call.kept[-1])
+        call.worker = None
+
+    def settle(self, worker: Worker, now: float) -> None:
+        """Notice that a worker has less to do or feels better: calls that wait may go to it."""
+        pool = self.pools[worker.pool_index]
+        if worker in pool.workers:
+            pool.gave(worker)
+        if pool.queue:
+            self.pull(pool, now)
+
+    def review(self, worker: Worker) -> None:
+        """Notice that a worker may take calls no more."""
+        self.pools[worker.pool_index].review(worker)
+
+    def _forget(self, call: Call) -> None:
+        self.ids.discard(call.id)
+        del call.client.calls[call.id]
+
+    # -- the queue ---------------------------------------------------------------------------
+
+    def enqueue(self, call: Call, *, is_first: bool = False) -> None:
+        """Let an accepted call wait; `is_first` for one that waited, or ran, before the others."""
+        assert call.kept is not None
+        queue = self.pools[call.method.pool_index].queue
+        queue.push(call, _size(call.kept), is_first=is_first)
+
+    def pull(self, pool: Pool, now: float) -> None:
+        """Give waiting calls to workers that may take them."""
+        while pool.queue:
+            worker = pool.choose(self.random())
+            if worker is None:
+                return
+            call = pool.queue.pop()
+            assert call is not None
+            if call.expires is not None and now >= call.expires:
+                self.expire(call, now)
+            else:
+                self.dispatch(call, worker, now)
+
+    def expire(self, call: Call, now: float) -> None:
+        """Tell the client of a waiting call, just taken out, that its deadline has passed."""
+        text = f"waited {now - call.opened:.3f}s in the queue and was not started"
+        self.fail(call, "TimeoutExpired", f"{call.method.name} {text}")
+
+    # -- what the hub says -------------------------------------------------------------------
+
+    def tell(self, call: Call, name: str, message: str, numbers: dict[str, int]) -> None:
+        """Send an ERR to the client of a call."""
+        blob = self.words.error(call.id, call.version, name, message, numbers)
+        self.out.append((call.client.peer, [*call.envelope, blob]))
+
+    def refuse(
+        self, client: Client, call_id: bytes, frames: Frames, version: int, name: str, message: str
+    ) -> None:
+        """Send an ERR for a call that is not accepted."""
+        envelope = PLAIN if len(frames) == 2 else frames[:-1]
+        blob = self.words.error(call_id, version, name, message, {})
+        self.out.append((client.peer, [*envelope, blob]))
+        self.traffic.refused[name] += 1
+
+
+def _size(frames: Frames) -> int:
+    return sum(map(len, frames))

@@ -1,0 +1,173 @@
+"""Time at a hub: calls that waited too long, workers that are busy or ejected, silent calls.
+
+Sans-IO. A worker is dead when its connection is; that is not decided here. It is *busy* when it
+does not answer a ping: it gets no new calls and keeps those it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from zerorpc.errors import RemoteProtocolError
+from zerorpc.peek import peek
+from zerorpc.wire import DRAINING, Blob
+from zerorpc_hub.calls import Call, Worker
+from zerorpc_hub.pool import Pool
+from zerorpc_hub.recovery import error_name
+from zerorpc_hub.switch import Switch
+
+# The open calls are looked through once in so many seconds, at about 0.1 us each.
+_SCAN_EVERY = 1.0
+# Where heartbeats were seen, a call is given up after so many pauses as long as the longest ...
+_GAPS = 4
+# ... and not before so many seconds; one whose client is gone after these in any case: a worker of
+# ours stops at once, stock's beats on for three intervals of five.
+_LEAST_SILENCE = 10.0
+_ORPHAN_SILENCE = 6.0
+# What the deadlines of queued calls may be late by: the queue is looked at no more often.
+_GRAIN = 0.01
+# An ejection is doubled so many times at most.
+_MOST_DOUBLINGS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something worth logging about a worker: `what` is a key, `text` a sentence's end."""
+
+    what: str
+    worker: str
+    text: str = ""
+
+
+class Watch:
+    """Looks after the calls and workers of one hub as time goes by."""
+
+    def __init__(
+        self, switch: Switch, workers: Iterable[Worker], notices: list[Notice], now: float
+    ) -> None:
+        self._switch = switch
+        self._workers = workers
+        self._notices = notices
+        self._ping = switch.policy.ping
+        self._next_ping = now + self._ping if self._ping else float("inf")
+        self._next_scan = now + _SCAN_EVERY
+        self._last_look = now
+        self.deadline = min(self._next_ping, self._next_scan)
+
+    def hurry(self, pool: Pool) -> None:
+        """Notice that a queue has got a call, which may be the next to have waited too long."""
+        due = pool.queue.deadline
+        if due is not None and due < self.deadline:
+            self.deadline = due
+
+    def look(self, now: float) -> None:
+        """Do all that is due."""
+        # After a stall of our own, answers may lie unread: nobody is judged by this time.
+        is_fair = now - self._last_look < 2 * max(self._ping, _SCAN_EVERY)
+        self._last_look = now
+        for pool in self._switch.pools:
+            self._expire(pool, now)
+        if now >= self._next_ping:
+            self._next_ping = now + self._ping
+            for worker in self._workers:
+                self._ask(worker, is_fair=is_fair)
+        if now >= self._next_scan:
+            self._next_scan = now + _SCAN_EVERY
+            self._scan(now)
+        queued = [pool.queue.deadline for pool in self._switch.pools]
+        due = min((each for each in queued if each is not None), default=float("inf"))
+        self.deadline = min(self._next_ping, self._next_scan, max(due, now + _GRAIN))
+
+    def _expire(self, pool: Pool, now: float) -> None:
+        if not pool.queue:
+            return
+        overdue, waited = pool.queue.expired(now)
+        for call in overdue:
+            self._switch.expire(call, now)
+        for call in waited:
+            queued, limit = len(pool.queue), pool.queue.max_calls
+            text = f"waited {now - call.opened:.3f}s in the queue, {queued} calls of {limit} wait"
+            message = f"{call.method.name} {text}"
+            self._switch.fail(call, "Overloaded", message, queued=queued, limit=limit)
+
+    # -- pings -------------------------------------------------------------------------------
+
+    def _ask(self, worker: Worker, *, is_fair: bool) -> None:
+        if not worker.ping_token:
+            switch = self._switch
+            switch.serial += 1
+            worker.ping_token = switch.serial.to_bytes(5, "big")
+            worker.handed += 1
+            switch.out.append((worker.peer, [worker.ping_token, b"", switch.words.ping()]))
+        elif is_fair and not worker.is_busy:
+            worker.is_busy = True
+            self._switch.review(worker)
+            self._notices.append(Notice("worker_busy", worker.name, "does not answer a ping"))
+
+    def heard_ping(self, worker: Worker, blob: Blob, now: float) -> None:
+        """Notice that a worker answers; what it says tells whether it is draining."""
+        try:
+            _, _, name, _, _, is_draining = peek(blob)
+        except RemoteProtocolError:
+            return
+        if name.startswith(b"_zpc_"):
+            return  # a heartbeat: its own thread may send it while the worker is busy
+        worker.ping_token = b""
+        if worker.is_busy:
+            self._notices.append(Notice("worker_answers", worker.name))
+        worker.is_busy = False
+        worker.is_leaving = is_draining or (name == b"ERR" and error_name(blob) == DRAINING)
+        self._switch.settle(worker, now)
+
+    # -- open calls --------------------------------------------------------------------------
+
+    def _scan(self, now: float) -> None:
+        for pool in self._switch.pools:
+            pool.grow(now)
+        for worker in list(self._workers):
+            if worker.until is not None and now >= worker.until:
+                worker.until = None
+                self._notices.append(Notice("worker_readmitted", worker.name))
+                self._switch.settle(worker, now)
+            for call in [call for call in worker.calls.values() if self._is_due(call, now)]:
+                self._give_up(call, worker, now)
+            for token, call in list(worker.orphans.items()):
+                if now - call.heard > max(_ORPHAN_SILENCE, 1.5 * call.gap):
+                    del worker.orphans[token]
+                    self._switch.settle(worker, now)
+
+    def _is_due(self, call: Call, now: float) -> bool:
+        if call.gap:
+            return now - call.heard > max(_GAPS * call.gap, _LEAST_SILENCE)
+        if call.expires is not None and not call.is_answered:
+            return now > call.expires + _LEAST_SILENCE
+        return now - call.heard > self._switch.policy.idle
+
+    def _give_up(self, call: Call, worker: Worker, now: float) -> None:
+        switch = self._switch
+        silence = now - call.heard
+        switch.take_back(call)
+        worker.counters.failed += 1
+        message = f"worker {worker.name} was silent for {silence:.0f}s ({call.method.name})"
+        switch.fail(call, "LostRemote", message)
+        worker.failures += 1
+        switch.pools[worker.pool_index].learn(worker, now - call.sent, is_failure=True)
+        self._consider_ejecting(worker, now)
+        switch.settle(worker, now)
+
+    def _consider_ejecting(self, worker: Worker, now: float) -> None:
+        pool = self._switch.pools[worker.pool_index]
+        policy, others = pool.policy, pool.workers
+        if policy.eject_after is None or worker.failures < policy.eject_after:
+            return
+        ejected = sum(each.until is not None for each in others)
+        # At most half: if most of a pool fails, it is not they who are to blame.
+        if worker.until is not None or 2 * (ejected + 1) > len(others):
+            return
+        worker.failures = 0
+        lasts = policy.eject_time * 2 ** min(worker.ejections, _MOST_DOUBLINGS)
+        worker.ejections += 1
+        worker.until = now + lasts
+        self._switch.review(worker)
+        self._notices.append(Notice("worker_ejected", worker.name, f"for {lasts:.0f}s"))

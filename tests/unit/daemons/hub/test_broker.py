@@ -1,0 +1,233 @@
+"""Conversations stay on one worker, both ways, and everyone is told what became of a call."""
+
+from __future__ import annotations
+
+import pytest
+from msgpack import packb, unpackb
+
+from tests.unit.daemons.hub.hubs import Hub, event, request
+from zerorpc_hub.policy import Policy, PoolPolicy
+
+
+def test_a_call_and_its_answer_cross_the_hub_untouched() -> None:
+    hub = Hub()
+    client, worker = hub.client(), hub.worker()
+    _, opening = request("add", 1, 2)
+    hub.from_client(client, opening)
+    ((token, *sent),) = hub.take(worker)
+    assert len(token) == 5
+    assert sent == opening
+    hub.answer(worker, [token, *sent], "OK", [3])
+    ((delimiter, blob),) = hub.take(client)
+    assert delimiter == b""
+    assert unpackb(blob)[1:] == ["OK", [3]]
+    assert not client.calls
+    assert not worker.calls
+
+
+@pytest.mark.parametrize("call_id", [b"i" * 32, "6f1e" * 9, 7, "", b"b" * 255])
+def test_later_events_of_every_kind_of_id_reach_the_worker_of_the_call(call_id: object) -> None:
+    hub = Hub()
+    client, first, second = hub.client(), hub.worker("w1"), hub.worker("w2")
+    hub.call(client, "stream", call_id=call_id)
+    (opening,) = hub.take(first) or hub.take(second)
+    busy, idle = (first, second) if first.calls else (second, first)
+    for number in range(5):
+        hub.answer(busy, opening, "STREAM", number)
+        hub.say(client, call_id, "_zpc_more", [1])
+    assert hub.heard(client) == [("STREAM", number) for number in range(5)]
+    assert hub.heard(busy) == [("_zpc_more", [1])] * 5
+    assert hub.heard(idle) == []
+
+
+def test_the_envelope_of_another_hub_comes_back() -> None:
+    hub = Hub()
+    client, worker = hub.client(), hub.worker()
+    _, (_, blob) = request("m")
+    hub.from_client(client, [b"hop", b"", blob])
+    (opening,) = hub.take(worker)
+    assert opening[1:] == [b"hop", b"", blob]
+    hub.answer(worker, opening, "OK", [1])
+    ((*envelope, _),) = hub.take(client)
+    assert envelope == [b"hop", b""]
+
+
+def test_a_message_without_delimiter_gets_one() -> None:
+    hub = Hub()
+    client, worker = hub.client(), hub.worker()
+    _, (_, blob) = request("m")
+    hub.from_client(client, [blob])
+    ((_, *sent),) = hub.take(worker)
+    assert sent == [b"", blob]
+
+
+def test_hubs_in_a_circle_are_told() -> None:
+    hub = Hub(Policy(max_hops=2))
+    client, worker = hub.client(), hub.worker()
+    _, (_, blob) = request("m")
+    hub.from_client(client, [b"1", b"2", b"3", b"", blob])
+    assert hub.take(worker) == []
+    ((*envelope, answer),) = hub.take(client)
+    assert envelope == [b"1", b"2", b"3", b""]
+    assert unpackb(answer)[2][0] == "TooManyHops"
+
+
+def test_an_id_that_another_client_uses_is_refused() -> None:
+    hub = Hub()
+    first, second, worker = hub.client("c1"), hub.client("c2"), hub.worker()
+    hub.call(first, call_id=b"same")
+    hub.call(second, call_id=b"same")
+    assert len(hub.take(worker)) == 1
+    assert hub.heard(second)[0][1][0] == "DuplicateId"
+    assert hub.heard(first) == []
+    hub.call(first, call_id=b"same")  # its own call goes on
+    assert hub.heard(first) == []
+    traffic = hub.broker.switch.traffic
+    assert (traffic.refused["DuplicateId"], traffic.dropped["duplicate_id"]) == (1, 1)
+
+
+def test_what_comes_after_the_end_is_dropped_and_counted() -> None:
+    hub = Hub()
+    client, worker = hub.client(), hub.worker()
+    call_id = hub.call(client)
+    (opening,) = hub.take(worker)
+    hub.answer(worker, opening, "OK", [1])
+    hub.answer(worker, opening, "OK", [1])
+    hub.say(client, call_id, "_zpc_hb", [0])
+    assert len(hub.heard(client)) == 1
+    assert hub.take(worker) == []
+    assert hub.broker.switch.traffic.dropped["late"] == 2
+
+
+def test_a_worker_speaks_only_on_its_own_calls() -> None:
+    hub = Hub()
+    client, first = hub.client(), hub.worker("w1")
+    hub.call(client)
+    (opening,) = hub.take(first)
+    other = hub.worker("w2")
+    hub.answer(other, opening, "OK", ["forged"])
+    assert hub.heard(client) == []
+
+
+def test_malformed_events_are_counted_by_reason() -> None:
+    hub = Hub()
+    client, worker = hub.client(), hub.worker()
+    hub.from_client(client, [b"", b"\xc1"], [b"", packb([1])], [b"", packb([{}, "m", []])])
+    hub.from_client(client, [b"", packb([{"message_id": b"x"}, "_zpc_hb", [0]])])
+    hub.call(client)
+    (opening,) = hub.take(worker)
+    hub.deliver(hub.broker.from_worker(worker, [[opening[0], b"", b"\xc1"]], hub.now))
+    reasons = hub.broker.switch.traffic.dropped
+    assert reasons == {"malformed": 2, "not_an_event": 1, "bad_id": 1, "stray_control": 1}
+
+
+def test_errors_carry_the_name_of_the_hub_and_the_ids_type() -> None:
+    hub = Hub()
+    client, worker = hub.client(), hub.worker("10.0.0.9:1")
+    hub.call(client, "users.get", call_id="text")
+    hub.lose(worker)
+    ((_, blob),) = hub.take(client)
+    header, name, (kind, message, trace) = unpackb(blob)
+    assert (header["hub"], header["response_to"], name) == ("h", "text", "ERR")
+    assert (kind, trace) == ("LostRemote", None)
+    assert "10.0.0.9:1" in message
+    assert "users.get" in message
+
+
+def test_a_client_of_version_1_gets_one_text() -> None:
+    hub = Hub()
+    client, worker = hub.client(), hub.worker()
+    hub.from_client(client, [b"", packb([{"message_id": b"old"}, "m", []])])
+    hub.lose(worker)
+    ((name, args),) = hub.heard(client)
+    assert name == "ERR"
+    assert len(args) == 1
+
+
+def test_calls_go_to_the_pool_of_their_method() -> None:
+    pools = ("users", PoolPolicy(methods=("users.*",))), ("rest", PoolPolicy())
+    hub = Hub(Policy(pools=pools))
+    client = hub.client()
+    users, rest = hub.worker("w1", pool="users"), hub.worker("w2", pool="rest")
+    hub.call(client, "users.get")
+    hub.call(client, "orders.get")
+    assert [name for name, _ in hub.heard(users)] == ["users.get"]
+    assert [name for name, _ in hub.heard(rest)] == ["orders.get"]
+
+
+def test_names_without_end_do_not_fill_the_memory() -> None:
+    hub = Hub()
+    client = hub.client()
+    hub.worker()
+    for number in range(1500):
+        hub.call(client, f"m{number}")
+    methods = hub.broker.switch.methods
+    assert len(methods) < 1010
+    assert sum(each.counters.opened for each in methods.values()) == 1500
+
+
+def test_a_stream_that_its_client_closes_is_over() -> None:
+    hub = Hub()
+    client, worker = hub.client(), hub.worker()
+    call_id = hub.call(client, "stream")
+    (opening,) = hub.take(worker)
+    hub.answer(worker, opening, "STREAM", 1)
+    hub.say(client, call_id, "_zpc_close", [])
+    assert hub.heard(worker) == [("_zpc_close", [])]
+    assert worker.load == 0
+    hub.take(client)
+    hub.answer(worker, opening, "STREAM", 2)
+    assert hub.heard(client) == []
+
+
+def test_the_worker_of_a_client_that_is_gone_is_told_and_may_run_on() -> None:
+    hub = Hub(max_inflight=1)
+    client, other, worker = hub.client("c1"), hub.client("c2"), hub.worker()
+    hub.call(client)
+    (opening,) = hub.take(worker)
+    hub.leave(client)
+    assert hub.heard(worker) == [("_zpc_close", [])]
+    hub.call(other, "next")
+    assert hub.heard(worker) == []
+    hub.answer(worker, opening, "OK", [1])
+    assert [name for name, _ in hub.heard(worker)] == ["next"]
+
+
+def test_a_worker_that_never_learns_of_a_lost_client_is_used_again() -> None:
+    hub = Hub(max_inflight=1)
+    client, other, worker = hub.client("c1"), hub.client("c2"), hub.worker()
+    hub.call(client)
+    hub.leave(client)
+    hub.take(worker)
+    hub.call(other, "next")
+    hub.wait(9)
+    assert "next" in [name for name, _ in hub.heard(worker)]
+
+
+def test_beats_of_the_blocked_are_no_answer_to_a_ping_and_events_pass_both_ways() -> None:
+    hub = Hub()
+    client, worker = hub.client(), hub.worker()
+    call_id = hub.call(client)
+    (opening,) = hub.take(worker)
+    hub.say(client, call_id, "_zpc_hb", [0])
+    hub.answer(worker, opening, "_zpc_hb", [0])
+    assert hub.heard(worker) == [("_zpc_hb", [0])]
+    assert hub.heard(client) == [("_zpc_hb", [0])]
+
+
+def test_unusual_layouts_are_understood() -> None:
+    hub = Hub()
+    client, worker = hub.client(), hub.worker()
+    hub.call(client, trace_id="c0ffee")
+    (opening,) = hub.take(worker)
+    hub.answer(worker, opening, "OK", [1], trace_id="c0ffee")
+    assert hub.heard(client) == [("OK", [1])]
+    assert not client.calls
+
+
+def test_one_batch_may_hold_a_call_and_what_follows_it() -> None:
+    hub = Hub()
+    client, worker = hub.client(), hub.worker()
+    call_id, opening = request("stream")
+    hub.from_client(client, opening, [b"", event(call_id, "_zpc_more", [99])])
+    assert [name for name, _ in hub.heard(worker)] == ["stream", "_zpc_more"]

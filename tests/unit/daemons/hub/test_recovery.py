@@ -1,0 +1,180 @@
+"""Lost, draining and busy workers: what becomes of their calls."""
+
+from __future__ import annotations
+
+from tests.unit.daemons.hub.hubs import Hub
+from zerorpc_hub.policy import Policy
+
+
+def test_running_calls_of_a_lost_worker_fail_and_others_go_on() -> None:
+    hub = Hub()
+    client, first = hub.client(), hub.worker("w1")
+    hub.call(client)
+    second = hub.worker("w2")
+    hub.call(client)
+    hub.lose(first)
+    assert [args[0] for _, args in hub.heard(client)] == ["LostRemote"]
+    (opening,) = hub.take(second)
+    hub.answer(second, opening, "OK", [1])
+    assert hub.heard(client) == [("OK", [1])]
+
+
+def test_calls_whose_bytes_never_left_go_elsewhere_with_what_followed_them() -> None:
+    hub = Hub()
+    client, first = hub.client(), hub.worker("w1")
+    hub.call(client, "sent")
+    call_id = hub.call(client, "unsent")
+    hub.say(client, call_id, "_zpc_more", [9])
+    second = hub.worker("w2")
+    hub.lose(first, unsent=2)
+    assert [name for name, _ in hub.heard(second)] == ["unsent", "_zpc_more"]
+    assert [args[0] for _, args in hub.heard(client)] == ["LostRemote"]
+
+
+def test_idempotent_methods_are_tried_again_within_the_budget() -> None:
+    hub = Hub(Policy(idempotent=("get_*",), retry_share=0.0, retry_per_second=2.0))
+    client, first = hub.client(), hub.worker("w1")
+    for _ in range(5):
+        hub.call(client, "get_user")
+    second = hub.worker("w2")
+    hub.lose(first)
+    assert len(hub.heard(second)) == 2
+    assert len(hub.heard(client)) == 3
+    assert hub.broker.switch.traffic.calls.retried == 2
+
+
+def test_an_idempotent_call_that_has_begun_to_answer_is_not_tried_again() -> None:
+    hub = Hub(Policy(idempotent=("*",)))
+    client, first = hub.client(), hub.worker("w1")
+    hub.call(client, "stream")
+    (opening,) = hub.take(first)
+    hub.answer(first, opening, "STREAM", 1)
+    second = hub.worker("w2")
+    hub.lose(first)
+    assert hub.heard(second) == []
+    assert [name for name, _ in hub.heard(client)] == ["STREAM", "ERR"]
+
+
+def test_a_call_that_brings_down_its_workers_is_not_tried_for_ever() -> None:
+    hub = Hub(Policy(idempotent=("*",)))
+    client = hub.client()
+    hub.call(client, "poison")
+    for number in range(5):
+        hub.lose(hub.worker(f"w{number}"))
+    assert [args[0] for _, args in hub.heard(client)] == ["LostRemote"]
+
+
+def test_a_draining_server_sends_its_calls_elsewhere() -> None:
+    hub = Hub()
+    client, first = hub.client(), hub.worker("w1")
+    hub.call(client)
+    (opening,) = hub.take(first)
+    second = hub.worker("w2")
+    hub.answer(first, opening, "ERR", ["Draining", "about to stop", None], draining=True)
+    assert hub.heard(client) == []
+    (opening,) = hub.take(second)
+    hub.answer(second, opening, "OK", [1])
+    assert hub.heard(client) == [("OK", [1])]
+    hub.call(client)
+    assert hub.heard(first) == []
+
+
+def test_the_mark_of_a_draining_server_is_enough() -> None:
+    hub = Hub()
+    client, first = hub.client(), hub.worker("w1")
+    hub.call(client)
+    (opening,) = hub.take(first)
+    hub.answer(first, opening, "_zpc_hb", [0], draining=True)
+    hub.call(client)
+    assert hub.heard(first) == []
+    hub.answer(first, opening, "OK", [1], draining=True)
+    assert [name for name, _ in hub.heard(client)] == ["_zpc_hb", "OK"]
+
+
+def test_an_operator_drains_a_worker_and_takes_it_back() -> None:
+    hub = Hub()
+    client, worker = hub.client(), hub.worker()
+    hub.call(client)
+    hub.broker.drain(worker)
+    hub.call(client)
+    assert len(hub.heard(worker)) == 1
+    hub.deliver(hub.broker.undrain(worker, hub.now))
+    assert len(hub.heard(worker)) == 1
+
+
+def test_an_error_that_only_mentions_draining_is_passed_on() -> None:
+    hub = Hub()
+    client, worker = hub.client(), hub.worker()
+    hub.call(client)
+    (opening,) = hub.take(worker)
+    hub.answer(worker, opening, "ERR", ["ValueError", "Draining", None])
+    assert hub.heard(client) == [("ERR", ["ValueError", "Draining", None])]
+
+
+def test_a_worker_that_answers_no_ping_is_busy_until_it_does() -> None:
+    hub = Hub()
+    client, worker = hub.client(), hub.worker()
+    hub.call(client, "long")
+    (running,) = hub.take(worker)
+    hub.mute.add("w")
+    hub.wait(2.5)
+    (ping,) = hub.take(worker)
+    hub.call(client, "waits")
+    assert hub.heard(worker) == []
+    hub.answer(worker, ping, "_zpc_hb", [0])  # its own thread beats while it is busy
+    assert hub.heard(worker) == []
+    hub.answer(worker, ping, "OK", ["pong", "name"])
+    assert [name for name, _ in hub.heard(worker)] == ["waits"]
+    hub.answer(worker, running, "OK", [1])
+    assert hub.heard(client) == [("OK", [1])]
+    assert [notice.what for notice in hub.broker.notices] == ["worker_busy", "worker_answers"]
+
+
+def test_nobody_is_judged_after_a_stall_of_the_hub_itself() -> None:
+    hub = Hub()
+    worker = hub.worker()
+    hub.mute.add("w")
+    hub.wait(1)
+    hub.wait(10, step=10)
+    assert not worker.is_busy
+
+
+def test_a_call_on_which_heartbeats_have_stopped_is_given_up() -> None:
+    hub = Hub()
+    client, worker = hub.client(), hub.worker()
+    call_id = hub.call(client, "m")
+    for _ in range(3):
+        hub.now += 5
+        hub.say(client, call_id, "_zpc_hb", [0])
+    hub.take(client)
+    hub.wait(19)
+    assert hub.heard(client) == []
+    hub.wait(3)
+    assert [args[0] for _, args in hub.heard(client)] == ["LostRemote"]
+    assert worker.load == 0
+
+
+def test_a_call_without_heartbeats_may_take_long() -> None:
+    hub = Hub()
+    client = hub.client()
+    hub.worker()
+    hub.call(client)
+    hub.wait(3000, step=2)
+    assert len(client.calls) == 1
+    hub.wait(700, step=2)
+    assert not client.calls
+
+
+def test_a_worker_whose_calls_all_fall_silent_is_ejected_for_a_time() -> None:
+    hub = Hub(eject_after=3, eject_time=10.0)
+    client, first = hub.client(), hub.worker("w1")
+    for _ in range(3):
+        hub.call(client, deadline_ms=100)
+    second = hub.worker("w2")
+    hub.wait(12)
+    assert {worker.name for worker in (first, second) if worker.until} == {"w1"}
+    hub.take(first), hub.take(second)
+    hub.call(client)
+    assert first.load == 0
+    hub.wait(11)
+    assert {worker.name for worker in (first, second) if worker.until} == set()
