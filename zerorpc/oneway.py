@@ -168,11 +168,13 @@ class Puller(_OneWay):
         return self._methods[method](*args)
 
     def run(self) -> None:
-        """Receive until `stop()` or `close()`; can be run again after `stop()`."""
+        """Receive until `stop()` or `close()`; can be run again after `stop()`.
+
+        A `stop()` that came since the last run ended is for this one, which ends at once.
+        """
         self._pump.check_usable()
         if self._workers is not None:
             raise RuntimeError("this puller is running already")
-        self._stop_requested.clear()
         # One at a time, in order of arrival: what is said in a row is to be heard in a row.
         self._workers = workers = Workers(self._serve, 1, self._on_idle)
         self._pump.on_batch = self._on_batch  # only now, so that a puller can be dropped
@@ -191,16 +193,22 @@ class Puller(_OneWay):
         finally:
             self._pump.stop_reading()
             self._pump.on_batch = _ignore
-            self.stop()
+            self._keep_pending()
             workers.close()
             self._workers = None
+            # Not when a run begins: a signal that comes just before must not be lost.
+            self._stop_requested.clear()
 
     def stop(self) -> None:
         """Let `run()` end after the message that is being handled.
 
-        Returns at once. What was received but not handled yet is kept for the next `run()`.
+        Returns at once. What was received but not handled yet is kept for the next `run()`, and
+        while nothing runs this is for that one.
         """
         self._stop_requested.set()
+        self._keep_pending()
+
+    def _keep_pending(self) -> None:
         if self._workers is not None:
             self._left.extend(self._workers.pending)
             self._workers.pending.clear()
@@ -264,8 +272,9 @@ class Puller(_OneWay):
 
     def _on_idle(self) -> None:
         self._is_idle.set()
-        # All that waited is done: take the next ones, if `_on_batch` had had enough.
-        if not self._stop_requested.is_set():
+        # All that waited is done: take the next ones, if `_on_batch` had had enough. A method may
+        # outlive the run that it was called in.
+        if self._workers is not None and not self._stop_requested.is_set():
             self._pump.start_reading()
 
     def _serve(self, event: Event) -> None:

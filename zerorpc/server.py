@@ -87,6 +87,7 @@ class Server(SocketBase):
     def run(self) -> None:
         """Serve until `stop()` or `close()`; can be run again after `stop()`.
 
+        A `stop()` that came since the last run ended is for this one, which ends at once.
         Raises `ClosedError` after `close()`, or in another thread than the server was made in.
         Ctrl-C ends it at once with `KeyboardInterrupt`, also while a handler computes.
         """
@@ -94,8 +95,6 @@ class Server(SocketBase):
         if self._is_running:
             raise RuntimeError(f"server {self._name} is running already")
         self._is_running = True
-        self._stop_requested.clear()
-        self._stop_by = math.inf
         self._workers = Workers(
             partial(serve_call, self._service), self._pool_size, self._is_idle.set, is_wanted
         )
@@ -110,6 +109,9 @@ class Server(SocketBase):
         finally:
             # What comes from now on stays in the socket for the next `run()`, as with stock.
             self._is_running = False
+            # Not when a run begins: a signal that comes just before must not be lost.
+            self._stop_requested.clear()
+            self._stop_by = math.inf
             self._driver.pump.stop_reading()
             self._driver.on_request = refuse
             self._driver.multiplexer.admission.is_draining = False
@@ -120,7 +122,7 @@ class Server(SocketBase):
         """Let `run()` end: new calls are refused, running ones have `grace` seconds to end.
 
         Returns at once; anyone may call it, a handler or a signal handler too, and once more to
-        shorten the time.
+        shorten the time. While nothing runs it is for the next `run()`.
         """
         self._stop_by = min(self._stop_by, monotonic() + (self._grace if grace is None else grace))
         # Events and not a kill of the greenlet in `run()`: a signal handler may call this, which

@@ -41,6 +41,10 @@ def test_a_process_has_one_context_until_it_is_closed() -> None:
     run("shared_context")
 
 
+def test_a_signal_right_before_the_command_line_serves_is_not_lost() -> None:
+    run("stopped_early")
+
+
 @pytest.mark.parametrize("method", [None, "wait", "spin", "block", "stop_and_wait"])
 @pytest.mark.parametrize("kind", ["server", "puller"])
 def test_ctrl_c_ends_run_whatever_runs(
