@@ -24,11 +24,12 @@ bytes and memoryviews. What is worth logging collects in `notices`, for the driv
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from zerorpc.errors import RemoteProtocolError
 from zerorpc.peek import peek, peek_answer
+from zerorpc.wire import DRAINING
 from zerorpc_hub.calls import Call, Client, Frames, Worker
 from zerorpc_hub.policy import Policy
 from zerorpc_hub.recovery import Recovery
@@ -51,6 +52,7 @@ class Broker:
         self, policy: Policy, *, instance: bytes, random: Callable[[], float], now: float
     ) -> None:
         self.policy = policy
+        self.is_draining = False  # then new calls are refused, so that they go elsewhere
         self.notices: list[Notice] = []
         self.switch = Switch(policy, Words(policy.name, instance), random)
         self.clients: dict[Client, None] = {}
@@ -143,7 +145,7 @@ class Broker:
 
     # -- what comes in -----------------------------------------------------------------------
 
-    def from_client(self, client: Client, messages: list[Frames], now: float) -> list[Send]:
+    def from_client(self, client: Client, messages: Sequence[Frames], now: float) -> list[Send]:
         """Take in messages of a client."""
         calls, dropped = client.calls, self.switch.traffic.dropped
         for frames in messages:
@@ -189,6 +191,10 @@ class Broker:
             else:
                 message = "another client has a call with this id; this one was not started"
                 switch.refuse(client, call_id, frames, version, "DuplicateId", message)
+            return None
+        if self.is_draining:
+            message = f"hub {self.policy.name!r} is draining; this call was not started"
+            switch.refuse(client, call_id, frames, version, DRAINING, message)
             return None
         if len(frames) != 2:
             if len(frames) == 1:
@@ -249,7 +255,7 @@ class Broker:
         worker.handed += 1
         self.switch.out.append((worker.peer, [call.token, *frames]))
 
-    def from_worker(self, worker: Worker, messages: list[Frames], now: float) -> list[Send]:
+    def from_worker(self, worker: Worker, messages: Sequence[Frames], now: float) -> list[Send]:
         """Take in messages of a worker."""
         calls, switch = worker.calls, self.switch
         out = switch.out
@@ -308,6 +314,20 @@ class Broker:
         if self._read(worker, frames) in _FINAL:
             del worker.orphans[token]
             self.switch.settle(worker, now)
+
+    def end(self) -> list[Send]:
+        """Tell the client of every open call that nothing will come of it: the hub ends."""
+        switch = self.switch
+        for client in self.clients:
+            for call in list(client.calls.values()):
+                if call.worker is None:
+                    switch.pools[call.method.pool_index].queue.discard(call)
+                else:
+                    call.worker.counters.failed += 1
+                    switch.take_back(call)
+                text = f"hub {self.policy.name!r} has ended ({call.method.name})"
+                switch.fail(call, "LostRemote", text)
+        return self._sends()
 
     # -- time --------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from typing import Any
 from zerorpc.wire import Blob
 from zerorpc_hub.statistics import Counters, Method, histogram
 
-Frames = list[Blob]
+Frames = Sequence[Blob]
 # What a client that is no hub puts before its events, and wants before its answers.
 PLAIN: Sequence[Blob] = (b"",)
 

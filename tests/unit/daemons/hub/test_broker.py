@@ -231,3 +231,33 @@ def test_one_batch_may_hold_a_call_and_what_follows_it() -> None:
     call_id, opening = request("stream")
     hub.from_client(client, opening, [b"", event(call_id, "_zpc_more", [99])])
     assert [name for name, _ in hub.heard(worker)] == ["stream", "_zpc_more"]
+
+
+def test_a_draining_hub_finishes_what_it_has_and_refuses_the_rest() -> None:
+    hub = Hub()
+    client, worker = hub.client(), hub.worker()
+    hub.call(client, "before")
+    (opening,) = hub.take(worker)
+    hub.broker.is_draining = True
+    hub.call(client, "after")
+    assert [name for name, _ in hub.heard(client)] == ["ERR"]
+    assert hub.broker.switch.traffic.refused == {"Draining": 1}
+    hub.answer(worker, opening, "OK", [1])
+    assert hub.heard(client) == [("OK", [1])]
+    assert not hub.take(worker)
+
+
+def test_a_hub_that_ends_tells_every_caller() -> None:
+    hub = Hub(max_inflight=1)
+    client = hub.client()
+    hub.worker()
+    for name in ("running", "waiting"):
+        hub.call(client, name)
+    hub.deliver(hub.broker.end())
+    told = [args[:2] for _, args in hub.heard(client)]
+    assert sorted(told) == [
+        ["LostRemote", "hub 'h' has ended (running)"],
+        ["LostRemote", "hub 'h' has ended (waiting)"],
+    ]
+    assert not client.calls
+    assert not hub.broker.switch.ids
