@@ -17,6 +17,7 @@ import zmq.green
 
 from zerorpc.errors import EndpointError
 from zerorpc.transport.process import end_with_process, fork_count
+from zerorpc.transport.scheduling import give_way
 from zerorpc.wire import CustomType, Event
 
 Result = TypeVar("Result")
@@ -94,6 +95,7 @@ class Context(_ZmqContext):
         # Each connection takes three sockets, its monitor's two included, and libzmq allows 1023
         # unless asked for more; a slot costs 12 bytes.
         self.set(zmq.green.MAX_SOCKETS, _MAX_SOCKETS)
+        give_way(self)
         end_with_process(self)
         self.middleware = Middleware()
         self.types = {}
