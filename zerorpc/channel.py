@@ -44,6 +44,7 @@ from zerorpc.wire import (
     FINAL,
     HEARTBEAT,
     MORE,
+    STREAM,
     VERSION,
     Event,
     Frames,
@@ -183,7 +184,8 @@ class Channel:
         """Take in an event of `size` bytes that the peer sent on this channel."""
         self.last_heard = now
         name = event.name
-        if name.startswith(CONTROL_PREFIX):
+        is_final = name in FINAL
+        if not is_final and name != STREAM and name.startswith(CONTROL_PREFIX):
             return self._receive_control(name, event.args)
         if self.promised > 0:
             self.promised -= 1
@@ -192,7 +194,7 @@ class Channel:
             return self._overrun(name)
         if self.unread is None:
             self.unread = deque()
-        if name in FINAL:
+        if is_final:
             self.unread.append((event, 0))  # nothing comes after it that a bound could keep out
             self.state = DONE
             return WAKE
@@ -202,7 +204,9 @@ class Channel:
             return self.fail(LostRemote(f"{self.unread_bytes} bytes lie unread: too much"))
         # A large item counts at once, and for some items after it: streams that mix sizes are
         # bounded by the large ones.
-        self.item_bytes = max(size, self.item_bytes * 7 >> 3)
+        self.item_bytes = self.item_bytes * 7 >> 3
+        if size > self.item_bytes:
+            self.item_bytes = size
         self.expires = None  # nobody waits now; the next who does starts the clock again
         # Who finds something unread goes on by itself: one wake-up a batch, not one an item.
         return WAKE if len(self.unread) == 1 else QUIET

@@ -206,7 +206,6 @@ class Multiplexer:
         name: str,
         args: Any,
         now: float,
-        *,
         timeout: float | None = None,
         slots: int | None = None,
         event: Event | None = None,

@@ -98,7 +98,7 @@ class Server(SocketBase):
         self._workers = Workers(
             partial(serve_call, self._service), self._pool_size, self._is_idle.set, is_wanted
         )
-        self._driver.on_request = self._submit  # only now, so that a server can be dropped
+        self._driver.on_requests = self._submit  # only now, so that a server can be dropped
         self._driver.pump.start_reading()
         try:
             with CtrlC(partial(self.stop, 0)) as ctrl_c:
@@ -113,7 +113,7 @@ class Server(SocketBase):
             self._stop_requested.clear()
             self._stop_by = math.inf
             self._driver.pump.stop_reading()
-            self._driver.on_request = refuse
+            self._driver.on_requests = refuse
             self._driver.multiplexer.admission.is_draining = False
             self._cancel_all("the server stopped")
             self._workers.close()
@@ -229,6 +229,6 @@ class Server(SocketBase):
             "queued_messages": self._driver.pump.queued,
         }
 
-    def _submit(self, request: Request) -> None:
+    def _submit(self, *requests: Request) -> None:
         if self._workers is not None:
-            self._workers.submit(request)
+            self._workers.submit(*requests)

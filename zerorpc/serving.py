@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any, cast
+from typing import Any
 
 import gevent
 
@@ -51,7 +51,7 @@ def serve_call(service: Service, request: Request) -> None:
             service.driver.last_word(channel, "TimeoutExpired", "the deadline passed unstarted")
             return
         call_deadline.set(request.start_by)
-    call = _Call(service, request, cast("Worker[Request]", gevent.getcurrent()))
+    call = _Call(service, request, gevent.getcurrent())
     channel.wake = call.on_wake
     try:
         call.run()
@@ -69,11 +69,11 @@ class _Call:
 
     __slots__ = ("_driver", "_request", "_service", "_worker")
 
-    def __init__(self, service: Service, request: Request, worker: Worker[Request]) -> None:
+    def __init__(self, service: Service, request: Request, worker: Any) -> None:
         self._service = service
         self._driver = service.driver
         self._request = request
-        self._worker = worker
+        self._worker: Worker[Request] = worker
 
     def run(self) -> None:
         """Find the method and have its pattern serve the call."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 from msgpack import ExtraData, ExtType, Packer, Unpacker, packb, unpackb
 
@@ -119,6 +119,7 @@ class Codec:
             partial(unpackb, ext_hook=self._unpack_ext) if self._by_code else unpackb
         )
         self._names: dict[str, bytes] = {}
+        self._deadline_ms, self._deadline_tail = -1, b""
         self._renew_packer()
 
     # -- encoding ----------------------------------------------------------------------------
@@ -131,20 +132,32 @@ class Codec:
         body = self._pack(args)
         packed_name = self._names.get(name) or self._pack_name(name)
         if deadline_ms is None:
-            head = (_HEAD_2, message_id, _V3)
+            blob = b"".join((_HEAD_2, message_id, _V3, packed_name, body))
         else:
-            head = (_HEAD_3, message_id, _V3_DEADLINE + self._pack(deadline_ms))
-        return self._bounded(b"".join((*head, packed_name, body)))
+            # Nearly all calls of a client have the same.
+            if deadline_ms != self._deadline_ms:
+                self._deadline_ms = deadline_ms
+                self._deadline_tail = _V3_DEADLINE + self._pack(deadline_ms)
+            blob = b"".join((_HEAD_3, message_id, self._deadline_tail, packed_name, body))
+        if len(blob) > self.max_event_bytes:
+            self._refuse(blob)
+        return blob
 
     def reply(self, message_id: bytes, tail: bytes, name: str, args: Any) -> bytes:
         """Return an event on an open channel; `tail` is what `reply_tail` made of its id."""
         body = self._pack(args)
         packed_name = self._names.get(name) or self._pack_name(name)
-        return self._bounded(b"".join((_HEAD_3, message_id, tail, packed_name, body)))
+        blob = b"".join((_HEAD_3, message_id, tail, packed_name, body))
+        if len(blob) > self.max_event_bytes:
+            self._refuse(blob)
+        return blob
 
     def event(self, event: Event) -> bytes:
         """Return `event` encoded with whatever its header holds."""
-        return self._bounded(self._pack((event.header, event.name, event.args)))
+        blob = self._pack((event.header, event.name, event.args))
+        if len(blob) > self.max_event_bytes:
+            self._refuse(blob)
+        return blob
 
     def reply_tail(self, channel_id: Id) -> bytes:
         """Return the constant part of the header of every event that answers `channel_id`."""
@@ -183,12 +196,10 @@ class Codec:
         self._names[name] = packed
         return packed
 
-    def _bounded(self, blob: bytes) -> bytes:
-        if len(blob) > self.max_event_bytes:
-            raise LocalProtocolError(
-                f"event of {len(blob)} bytes, at most {self.max_event_bytes} are allowed"
-            )
-        return blob
+    def _refuse(self, blob: bytes) -> NoReturn:
+        raise LocalProtocolError(
+            f"event of {len(blob)} bytes, at most {self.max_event_bytes} are allowed"
+        )
 
     def _pack_custom(self, value: Any) -> ExtType:
         # Only asked for what MessagePack cannot carry; so a subclass of `int` goes as an int.

@@ -50,7 +50,7 @@ _BURST = 512
 class Driver:
     """One socket with its conversations.
 
-    `on_request`, which its owner sets, gets each new call of a server, in the hub. `on_change` is
+    `on_requests`, which its owner sets, gets the new calls of a server, in the hub. `on_change` is
     told when a connection came up or went away.
     """
 
@@ -66,7 +66,7 @@ class Driver:
         self._draining_until = 0.0
         limits = multiplexer.limits
         self._is_server = multiplexer.is_server
-        self.on_request: Callable[[Request], None] = refuse
+        self.on_requests: Callable[..., None] = refuse
         self._on_change = on_change
         bounds = {
             "backlog_bytes": limits.backlog_bytes,
@@ -115,6 +115,8 @@ class Driver:
     def connect(self, endpoint: str) -> str:
         """Connect a client's socket, to this one endpoint."""
         connected = self.endpoints.connect(endpoint)
+        # What binds hears many, and a client has one socket for each that it connects to.
+        self.pump.has_one_peer = not self.endpoints.bound
         self._reconnecting.hold(not self.endpoints.has_inproc)
         return connected
 
@@ -131,9 +133,7 @@ class Driver:
         """Open a channel and queue its opening event; waits for room when too much is queued."""
         pump, multiplexer = self.pump, self.multiplexer
         pump.check_usable()
-        channel, frames = multiplexer.open(
-            name, args, monotonic(), timeout=timeout, slots=slots, event=event
-        )
+        channel, frames = multiplexer.open(name, args, monotonic(), timeout, slots, event)
         channel.home = self
         deadline = multiplexer.deadline
         # Seldom so: for the first call after a pause, or for one with the shortest timeout of all.
@@ -177,16 +177,24 @@ class Driver:
         if channel.item_bytes and not channel.unread:
             channel.await_item(monotonic())
             self._rearm(channel)
-        while not channel.unread and channel.state is OPEN:
-            try:
-                self.park(channel)
-            except BaseException:
-                self.close_channel(channel)
-                raise
+        if not channel.unread and channel.state is OPEN:
+            self._park_until_woken(channel)
         event = self.poll(channel)
         if event is None:
             raise ClosedError("this stream has ended")
         return event
+
+    def _park_until_woken(self, channel: Channel) -> None:
+        # As `park`, but for a client: nothing else waits on its channels that could be put back.
+        channel.wake = gevent.getcurrent().switch
+        try:
+            while not channel.unread and channel.state is OPEN:
+                self.hub.switch()
+        except BaseException:
+            self.close_channel(channel)
+            raise
+        finally:
+            channel.wake = nobody
 
     def poll(self, channel: Channel) -> Event | None:
         """Return the next event of a channel if it is here, and promise the peer room for more."""
@@ -307,8 +315,8 @@ class Driver:
             # a peer that calls and calls but never reads would pile up without end.
             if not self.pump.is_backed_up or self.pump.has_room(frames[0]):
                 self.pump.send(frames)
-        for request in step.opened:
-            self.on_request(request)
+        if step.opened:
+            self.on_requests(*step.opened)
         for channel in step.woken:
             try:
                 channel.wake()
@@ -398,6 +406,6 @@ def _wake(channel: Channel) -> None:
     channel.wake()
 
 
-def refuse(request: Request) -> None:
-    """Stand in for `on_request` where no call can come: at a client, and before `run()`."""
-    raise AssertionError(request)
+def refuse(*requests: Request) -> None:
+    """Stand in for `on_requests` where no call can come: at a client, and before `run()`."""
+    raise AssertionError(requests)

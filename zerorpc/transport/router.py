@@ -15,7 +15,7 @@ import gevent
 import zmq
 
 from zerorpc.transport.backlog import cost_of
-from zerorpc.transport.pump import KEEP_FRAME_BYTES, NOBLOCK, Pump
+from zerorpc.transport.pump import KEEP_FRAME_BYTES, MORE, NOBLOCK, Pump
 from zerorpc.transport.threads import end_watcher
 from zerorpc.wire import Blob, Frames
 
@@ -95,7 +95,13 @@ class RouterPump(Pump):
             self._park(frames)  # behind what waits already: a conversation must stay in order
             return
         try:
-            self._transmit(frames)
+            if len(frames) == 3:  # as in `_transmit`, one call less
+                transmit = self._tx
+                transmit(identity, MORE)
+                transmit(frames[1], MORE)
+                transmit(frames[2], NOBLOCK)
+            else:
+                self._transmit(frames)
         except zmq.Again:
             self._park(frames)
         except zmq.ZMQError as error:

@@ -102,14 +102,18 @@ class Workers(Generic[Job]):
         self.busy: set[Worker[Job]] = set()
         self.is_closed = False
 
-    def submit(self, job: Job) -> None:
-        """Run `job` now, until it first waits; or later, when `limit` are running. Hub only."""
-        if self.limit is not None and (self.pending or len(self.busy) >= self.limit):
-            self.pending.append(job)
-            if len(self.pending) > self._look_at:
-                self._forget_unwanted()
-        else:
-            self._start(job)
+    def submit(self, *jobs: Job) -> None:
+        """Run `jobs` now, each until it first waits; or later, when `limit` are running. Hub only.
+
+        A greenlet whose job ends without waiting goes on with the next one: that saves switching
+        to it and back for each, 2 us of 15.
+        """
+        self.pending.extend(jobs)
+        self._in_a_row = 0
+        while self.pending and (self.limit is None or len(self.busy) < self.limit):
+            self._start(self.pending.popleft())
+        if len(self.pending) > self._look_at:
+            self._forget_unwanted()
 
     def _start(self, job: Job) -> None:
         if self.idle:
