@@ -23,7 +23,7 @@ from zerorpc.patterns import describe_exception
 from zerorpc.sockets import SocketBase, remote_method
 from zerorpc.transport import Pump, Workers
 from zerorpc.transport.endpoints import Endpoints
-from zerorpc.transport.interrupts import CtrlC
+from zerorpc.transport.interrupts import CtrlC, waking_on_signals
 from zerorpc.transport.process import close_when_dropped, hold
 from zerorpc.wire import VERSION, Blob, Event
 
@@ -183,7 +183,7 @@ class Puller(_OneWay):
         self._left = deque()
         self._pump.start_reading()
         try:
-            with CtrlC(self._hurry) as ctrl_c:
+            with waking_on_signals(), CtrlC(self._hurry) as ctrl_c:
                 self._stop_requested.wait()
                 ctrl_c.check()
                 while workers.busy and self._pump.unusable is None:

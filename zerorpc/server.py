@@ -21,7 +21,7 @@ from zerorpc.sockets import SocketBase
 from zerorpc.step import Request
 from zerorpc.transport import Driver, Workers
 from zerorpc.transport.driver import refuse
-from zerorpc.transport.interrupts import CtrlC
+from zerorpc.transport.interrupts import CtrlC, waking_on_signals
 from zerorpc.transport.process import close_when_dropped
 
 _log = logging.getLogger("zerorpc.server")
@@ -101,7 +101,7 @@ class Server(SocketBase):
         self._driver.on_requests = self._submit  # only now, so that a server can be dropped
         self._driver.pump.start_reading()
         try:
-            with CtrlC(partial(self.stop, 0)) as ctrl_c:
+            with waking_on_signals(), CtrlC(partial(self.stop, 0)) as ctrl_c:
                 self._stop_requested.wait()
                 ctrl_c.check()
                 self._drain()

@@ -1,7 +1,11 @@
-"""Each `stop()` ends one `run()`: the one that runs, or else the next."""
+"""Each `stop()` ends one `run()`, the one that runs or else the next; from signal handlers too."""
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +14,7 @@ import pytest
 
 import zerorpc
 from tests.integration.running import ANY_PORT, PATIENCE, Keep, begin, outcome, wait_until
+from tests.programs import ROOT
 
 ECHO = {"echo": lambda value: value}
 MAKERS: list[Callable[[], Any]] = [
@@ -111,3 +116,57 @@ def test_a_method_that_outlives_its_run_loses_nothing_of_the_next(keep: Keep) ->
     wait_until(lambda: done == [0, 1], "nothing is lost")
     puller.stop()
     outcome(running)
+
+
+@pytest.mark.parametrize("words", [("server",), ("puller",), ("server", "--forked")], ids=" ".join)
+def test_a_signal_handler_that_stops_is_heard_at_once(words: tuple[str, ...]) -> None:
+    """Python calls it when the main thread runs next: an idle loop must be woken for that."""
+    program = [sys.executable, "-m", "tests.integration.programs.signalled", *words]
+    with subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, text=True) as serving:
+        assert serving.stdout is not None
+        os.kill(number := int(serving.stdout.readline()), signal.SIGTERM)
+        try:
+            assert (serving.wait(PATIENCE), serving.stdout.read()) == (0, "stopped\n")
+        except subprocess.TimeoutExpired:
+            os.kill(number, signal.SIGKILL)
+            raise
+
+
+def wake_up_descriptor() -> int:
+    """Return what Python writes to when a signal arrives."""
+    set_up = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(set_up)
+    return set_up
+
+
+def test_signals_are_watched_while_anything_runs(keep: Keep) -> None:
+    first, second = (keep(zerorpc.Puller(ECHO)) for _ in range(2))
+    assert wake_up_descriptor() == -1
+    runs = begin(first.run), begin(second.run)
+    watched = wake_up_descriptor()
+    assert watched != -1
+    first.stop()
+    outcome(runs[0])
+    assert wake_up_descriptor() == watched
+    second.stop()
+    outcome(runs[1])
+    assert wake_up_descriptor() == -1
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(watched)
+
+
+def test_who_watches_signals_already_goes_on_to_do_so(keep: Keep) -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
+    try:
+        puller = keep(zerorpc.Puller(ECHO))
+        running = begin(puller.run)
+        assert wake_up_descriptor() == writer
+        puller.stop()
+        outcome(running)
+        assert wake_up_descriptor() == writer
+    finally:
+        signal.set_wakeup_fd(-1)
+        os.close(reader)
+        os.close(writer)

@@ -21,6 +21,7 @@ import msgpack
 from zerorpc import zmq
 from zerorpc.client import Client
 from zerorpc.errors import ZerorpcError
+from zerorpc.transport.interrupts import waking_on_signals
 from zerorpc.version import __version__
 
 from . import completion, inspection, listing, session, shells
@@ -28,7 +29,6 @@ from .arguments import Options, parse
 from .outcome import Exit, Mistake, Unreachable, ending
 from .output import Paper
 from .serving import serve
-from .signals import waking_on_signals
 
 # Long enough for a round trip, short enough for a finger that rests on <TAB>.
 _COMPLETION_TIMEOUT = 1.0
