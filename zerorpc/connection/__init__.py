@@ -9,8 +9,8 @@ from __future__ import annotations
 from zerorpc.connection.address import Address, parse
 from zerorpc.connection.dialer import Dialer
 from zerorpc.connection.link import Connection, Owner, Patience
-from zerorpc.connection.listener import Doorkeeper, Listener
+from zerorpc.connection.listener import Doorkeeper, Listener, endpoint_of, listen
 from zerorpc.connection.switchboard import Switchboard
 
 __all__ = ["Address", "Connection", "Dialer", "Doorkeeper", "Listener", "Owner", "Patience"]
-__all__ += ["Switchboard", "parse"]
+__all__ += ["Switchboard", "endpoint_of", "listen", "parse"]

@@ -27,7 +27,8 @@ _DIAL_TIMEOUT_S = 5.0
 class Dialer:
     """A connection to one endpoint, made again whenever it breaks.
 
-    A greenlet works only while a connection is being made.
+    A greenlet works only while a connection is being made. `owner` and `patience` may be set anew,
+    for the next one.
     """
 
     def __init__(
@@ -42,8 +43,8 @@ class Dialer:
         self._address = parse(endpoint)
         if self._address.is_everywhere or not (self._address.path or self._address.port):
             raise EndpointError(f"{endpoint!r} names no one to connect to")
-        self._board, self._owner, self._make_session = board, owner, make_session
-        self._patience = patience
+        self._board, self.owner, self._make_session = board, owner, make_session
+        self.patience = patience
         self._wait = _RETRY_S
         self._connection: Connection | None = None
         self._is_closed = False
@@ -65,7 +66,7 @@ class Dialer:
             self._try_later()
             return
         connection = Connection(
-            self._board, self._owner, socket, self._make_session(), self._patience
+            self._board, self.owner, socket, self._make_session(), self.patience
         )
         self._connection = connection
         connection.when_gone = self._try_later

@@ -20,14 +20,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from socket import SHUT_WR
-from typing import Protocol
+from typing import Any, Protocol
 
 import gevent
 
 from zerorpc.connection.outbox import Outbox, joined, starts
 from zerorpc.connection.switchboard import Switchboard
 from zerorpc.connection.system import Socket, prepare, reason_of, remote_name
-from zerorpc.zmtp import Frame, Message, Session, ZmtpError, encode
+from zerorpc.zmtp import Frame, Message, Session, Snapshot, ZmtpError, encode
 
 # Read at most this at once: below glibc's threshold for mapping memory, and the others wait for
 # no longer than its handling takes.
@@ -124,7 +124,7 @@ class Connection:
         self._board, self._owner, self._socket, self.session = board, owner, socket, session
         self._patience = patience
         self.remote = remote_name(socket)
-        self.tag: object = None
+        self.tag: Any = None
         self.when_gone: Callable[[], object] = _nothing
         self._recv = socket.recv
         self._out: list[Frame] = []
@@ -364,6 +364,17 @@ class Connection:
     def unsent_messages(self) -> int:
         """How many of the last messages did not leave, not even in part; right to the very end."""
         return self.backlog.whole + sum(1 for _ in starts(self._out))
+
+    def take_back(self) -> list[Message]:
+        """Return the messages that did not leave, not even in part."""
+        peer = self.session.peer
+        if peer is None:
+            return []
+        # Another session like ours reads what ours has written.
+        reader = Session(self.session.socket_type, max_frames=sys.maxsize)
+        reader.restore(Snapshot(b"", peer, b"", 0.0))
+        reader.max_message_bytes = sys.maxsize
+        return reader.receive(b"".join((self.backlog.rest(), *self._out)))
 
     def unsent(self) -> bytes:
         """Return what the kernel has not taken yet."""

@@ -67,25 +67,25 @@ class Doorkeeper:
 
 
 class Listener:
-    """One bound socket; `endpoint` says where, with the port that the system chose.
+    """Accepts on a bound socket, which `listen` makes and this object owns from now on.
 
-    Raises `EndpointError` where it cannot be bound.
+    `owner` and `patience` may be set anew, for the connections that come from then on.
     """
 
     def __init__(
         self,
         board: Switchboard,
         owner: Owner,
-        endpoint: str,
+        socket: Socket,
         make_session: SessionMaker,
         patience: Patience,
         doorkeeper: Doorkeeper,
     ) -> None:
-        self._board, self._owner, self._make_session = board, owner, make_session
-        self._patience = patience
+        self._board, self.owner, self._make_session = board, owner, make_session
+        self.patience = patience
         self._doorkeeper = doorkeeper
-        self._socket = listen(parse(endpoint))
-        self.endpoint = name_of(self._socket.family, self._socket.getsockname())
+        self._socket = socket
+        self.endpoint = endpoint_of(socket)
         self._watcher = board.loop.io(self._socket.fileno(), 1)
         self._rest = board.loop.timer(0, _REST_S)
         self._watcher.start(self._accept)
@@ -138,7 +138,7 @@ class Listener:
             socket.close()
             return
         connection = Connection(
-            self._board, self._owner, socket, self._make_session(), self._patience
+            self._board, self.owner, socket, self._make_session(), self.patience
         )
         connection.when_gone = lambda: self._doorkeeper.release(ip)
 
@@ -147,8 +147,14 @@ def _why_not(error: OSError) -> str:
     return "descriptors" if error.errno in _SHORTAGE else "accept_failed"
 
 
-def listen(address: Address) -> Socket:
+def endpoint_of(socket: Socket) -> str:
+    """Return where a socket is bound, with the port that the system chose."""
+    return name_of(socket.family, socket.getsockname())
+
+
+def listen(endpoint: str) -> Socket:
     """Return a bound socket that listens; raises `EndpointError` that says why there is none."""
+    address = parse(endpoint)
     family, target = address.resolve()[0]
     socket = Socket(family)
     try:

@@ -84,6 +84,12 @@ class Outbox:
                 return
             size -= len(piece)
 
+    def rest(self) -> bytes:
+        """Return the messages of which no byte was taken, one behind the other."""
+        if not self._starts:
+            return b""
+        return self.content()[self._starts[0] - self._taken :]
+
     def content(self) -> bytes:
         """Return all of it."""
         return b"".join(self._pieces)

@@ -18,6 +18,7 @@ from zerorpc.connection import (
     Listener,
     Patience,
     Switchboard,
+    listen,
 )
 from zerorpc.zmtp import Session
 
@@ -81,7 +82,7 @@ class Place:
         listener = Listener(
             self.board,
             ear,
-            endpoint,
+            listen(endpoint),
             lambda: Session(socket_type, is_server=True, **options),
             self.patience,
             self.doorkeeper,

@@ -129,6 +129,10 @@ def test_what_never_left_can_be_told_exactly(here: Place) -> None:
     begun = read_all(silent).count(b"\1\0\2" + (100_000).to_bytes(8, "big"))
     assert 0 < begun < 100
     assert connection.unsent_messages == 100 - begun + 3
+    assert (
+        connection.take_back()
+        == [[b"", LARGE[:100_000]]] * (100 - begun) + [[b"behind the rest"]] * 3
+    )
     silent.close()
 
 
