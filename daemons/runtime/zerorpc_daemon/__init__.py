@@ -6,12 +6,20 @@ library but its version.
 
 from __future__ import annotations
 
+from zerorpc_daemon.command import run
+from zerorpc_daemon.core import Command, Core, Refused, Replace, StartError
+from zerorpc_daemon.journal import EventLog
+from zerorpc_daemon.listener import listen, tcp_socket
 from zerorpc_daemon.problems import ConfigError, Place, Problem, did_you_mean
+from zerorpc_daemon.program import Exit, Program
 from zerorpc_daemon.quantities import Address, Bytes, HostPort, Seconds, Unit
 from zerorpc_daemon.settings import Admin, Log, Section, Settings, wrong
 
 __all__ = [
-    "ConfigError", "Place", "Problem", "did_you_mean",
-    "Address", "Bytes", "HostPort", "Seconds", "Unit",
     "Admin", "Log", "Section", "Settings", "wrong",
+    "Address", "Bytes", "HostPort", "Seconds", "Unit",
+    "ConfigError", "Place", "Problem", "did_you_mean",
+    "Command", "Core", "Refused", "Replace", "StartError",
+    "EventLog", "listen", "tcp_socket",
+    "Exit", "Program", "run",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ description, default and unit end up in docs/configuration.md.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, SecretStr, model_validator
 from pydantic_core import CoreSchema, PydanticCustomError
@@ -15,6 +15,10 @@ from pydantic_core import CoreSchema, PydanticCustomError
 from zerorpc_daemon.quantities import Address, HostPort, Seconds
 
 Level = Literal["debug", "info", "warning", "error"]
+LEVELS = get_args(Level)
+
+# Too long to be guessed over a network, short enough for everyone's generator.
+TOKEN_LENGTH = 16
 
 
 def _make_scalars_strict(schema: Any) -> None:
@@ -76,7 +80,7 @@ class Admin(Section):
     )
     token: SecretStr | None = Field(
         None,
-        min_length=16,
+        min_length=TOKEN_LENGTH,
         description="What a caller must send as `Authorization: Bearer TOKEN`; required where"
         " others than this machine can connect. /healthz and /readyz need none.",
     )
