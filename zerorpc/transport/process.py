@@ -10,12 +10,14 @@ import atexit
 import ctypes
 import itertools
 import os
+import sys
 import weakref
 from collections.abc import Callable
 from typing import Any, Protocol
 
 import gevent
 import zmq
+from gevent import monkey
 
 from zerorpc.errors import ClosedError, EndpointError
 from zerorpc.transport.threads import LoopThread, close_with_thread
@@ -37,6 +39,11 @@ class Inherited(Protocol):
 # How long (seconds) the end of a process waits for what is still to leave: longer than anything
 # that this library closes may linger.
 _END_S = 2.0
+
+# Python 3.12, and no other, starts no thread any more once a process begins to end.
+_NEEDS_STANDBY = sys.version_info[:2] == (3, 12)
+# The native one: gevent's knows greenlets only.
+_SimpleQueue = monkey.get_original("queue", "SimpleQueue")
 
 # Why the child of a fork cannot use something.
 _INHERITED = "it was made by the parent of this process; make a new one after fork()"
@@ -61,6 +68,7 @@ def end_with_process(context: zmq.Context[Any]) -> None:
     terminated: that waits for as long as they may linger. Sockets still open then linger no more.
     """
     _contexts.add(context)
+    _ender.stand_by()
 
 
 def check_not_inherited(context: zmq.Context[Any]) -> None:
@@ -85,19 +93,49 @@ def _end_contexts() -> None:
             # it ended nine processes of ten by a segmentation fault.
             in_use.add(context)
     for context in set(_contexts) - in_use:
+        _ender.end(context)
+
+
+class _Ender:
+    """Ends contexts in a native thread: for sockets that others left open it may wait for ever."""
+
+    def __init__(self) -> None:
+        self._standby: Any = None
+
+    def stand_by(self) -> None:
+        """Start the thread now, where it could not be started at the end."""
+        if _NEEDS_STANDBY and self._standby is None:
+            self._standby = _SimpleQueue()
+            start_thread(_end_contexts_of, (self._standby,))
+
+    def end(self, context: zmq.Context[Any]) -> None:
+        """End a context, unless that takes too long."""
         ended = allocate_lock()
         ended.acquire()
-        # In a thread, because it waits for sockets that others have left open, if need be for ever.
+        jobs = _SimpleQueue() if self._standby is None else self._standby
+        jobs.put((context, ended))
         try:
-            start_thread(_end_context, (context, ended))
+            if self._standby is None:
+                start_thread(_end_contexts_of, (jobs,))
             ended.acquire(timeout=_END_S)
-        except RuntimeError:  # Python 3.12 starts no threads any more at this point
-            _end_context(context, ended)
+        except RuntimeError:
+            pass  # too many threads: better to lose a message than to wait for ever
+
+    def forget(self) -> None:
+        """Start over without the thread, as the child of a fork must."""
+        self._standby = None
 
 
-def _end_context(context: zmq.Context[Any], ended: Any) -> None:
-    context.destroy(linger=0)
-    ended.release()
+_ender = _Ender()
+
+
+def _end_contexts_of(jobs: Any) -> None:
+    while True:
+        context, ended = jobs.get()
+        context.destroy(linger=0)
+        ended.release()
+        # Or this frame would hold it for ever.
+        del context
 
 
 def open_socket(context: zmq.Context[Any], socket_type: int) -> zmq.Socket[bytes]:
@@ -127,6 +165,7 @@ def _after_fork_in_child() -> None:
     _inherited.update(_contexts)
     _contexts.clear()  # theirs to end, not ours
     watchdog.reset()
+    _ender.forget()
     # The loop's epoll descriptor is shared with the parent until then.
     gevent.reinit()
 
