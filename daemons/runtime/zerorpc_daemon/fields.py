@@ -14,15 +14,18 @@ from pydantic.fields import FieldInfo
 
 from zerorpc_daemon.document import Path
 
+# What a model calls its fields with that all daemons have; those of its subclasses are their own.
+SHARED = "is_shared"
+
 
 def named_fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
-    """Return a model's fields by the key under which a file has them, its own ones first.
+    """Return a model's fields by the key under which a file has them.
 
-    What it inherits is what all daemons have; a reader looks for this one's.
+    Those that all daemons have come last: a reader looks for this one's.
     """
-    above = [each for each in model.__mro__[1:] if issubclass(each, BaseModel)]
-    inherited = {name for each in above if each is not BaseModel for name in each.model_fields}
-    names = sorted(model.model_fields, key=inherited.__contains__)
+    above = [each for each in model.__mro__ if issubclass(each, BaseModel)]
+    shared = {name for each in above if SHARED in vars(each) for name in each.model_fields}
+    names = sorted(model.model_fields, key=shared.__contains__)
     fields = {name: model.model_fields[name] for name in names}
     return {info.alias or name: info for name, info in fields.items()}
 

@@ -7,7 +7,7 @@ description, default and unit end up in docs/configuration.md.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, SecretStr, model_validator
 from pydantic_core import CoreSchema, PydanticCustomError
@@ -100,6 +100,8 @@ class Admin(Section):
 
 class Settings(Section):
     """A whole configuration; a daemon's model derives from this one."""
+
+    is_shared: ClassVar[bool] = True  # `fields` looks for it here, and puts these last
 
     log: Log = Log()
     admin: Admin = Admin()

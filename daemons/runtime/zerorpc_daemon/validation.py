@@ -114,7 +114,10 @@ def _place(document: Document, path: Path, found: list[_Finding]) -> Place:
         return entry.key if found[0].kind in _OF_THE_KEY else entry.value
     # What is missing is missed where its section begins.
     parent = document.entries.get(path[:-1])
-    return parent.key if parent is not None else Place(document.file, 1, 1)
+    if parent is not None:
+        return parent.key
+    # The whole file's, if there is one.
+    return Place(document.file, 1, 1) if document.entries else Place(document.file)
 
 
 def _listed(choices: list[str]) -> str:
