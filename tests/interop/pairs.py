@@ -139,7 +139,7 @@ class Peers:
         server = self.server(direction)
         with self._lock:
             if (direction, beat) not in self._endpoints:
-                self._endpoints[direction, beat] = listen(server, beat)
+                self._endpoints[direction, beat] = self.serve(server, beat)
             return self._endpoints[direction, beat]
 
     def shared(self, direction: Direction, beat: float = BEAT) -> Pair:
@@ -158,7 +158,7 @@ class Peers:
         server = self.start(direction.server)
         client = self.client(direction)
         name = new_tag()
-        connect(client, name, listen(server, beat), beat)
+        connect(client, name, self.serve(server, beat), beat)
         return Pair(direction, client, server, name)
 
     def fresh_client(self, direction: Direction, beat: float = BEAT) -> Pair:
@@ -170,8 +170,12 @@ class Peers:
     def fresh_pair(self, direction: Direction, beat: float = BEAT) -> Pair:
         """Return a pair of two processes of its own."""
         client, server = self.start(direction.client), self.start(direction.server)
-        connect(client, "client", listen(server, beat), beat)
+        connect(client, "client", self.serve(server, beat), beat)
         return Pair(direction, client, server, "client")
+
+    def serve(self, server: Peer, beat: float) -> str:
+        """Let a process serve, and return where clients connect to."""
+        return listen(server, beat)
 
     def close(self) -> None:
         """End every process."""

@@ -50,6 +50,7 @@ class Row:
     """An interaction and the directions in which it must hold.
 
     `needs_us` marks what is not to be had without us, so that the reference pairs are not asked.
+    `has_hub` marks what is asked again with a hub between the two.
     """
 
     name: str
@@ -57,21 +58,24 @@ class Row:
     directions: tuple[Direction, ...]
     is_slow: bool = False
     needs_us: bool = False
+    has_hub: bool = False
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One interaction in one direction."""
+    """One interaction in one direction, direct or through a hub."""
 
     row: Row
     direction: Direction
+    is_direct: bool = True
 
     def __str__(self) -> str:
-        return f"{self.direction}:{self.row.name}".replace(" ", "-")
+        way = "" if self.is_direct else "hub:"
+        return f"{way}{self.direction}:{self.row.name}".replace(" ", "-")
 
-    def run(self, peers: Peers) -> None:
+    def run(self, peers: Peers, hub_peers: Peers) -> None:
         """Let the two talk."""
-        self.row.interact(peers, self.direction)
+        self.row.interact(peers if self.is_direct else hub_peers, self.direction)
 
 
 def shared(interact: Callable[[Pair], None]) -> Interaction:
@@ -80,49 +84,83 @@ def shared(interact: Callable[[Pair], None]) -> Interaction:
 
 
 MATRIX = [
-    Row("call", shared(calls.call_returns), EVERY),
-    Row("values", shared(calls.values_survive), EVERY),
-    Row("large integers", shared(calls.large_integers_survive), PYTHONS),
+    Row("call", shared(calls.call_returns), EVERY, has_hub=True),
+    Row("values", shared(calls.values_survive), EVERY, has_hub=True),
+    Row("large integers", shared(calls.large_integers_survive), PYTHONS, has_hub=True),
     Row("any map key", shared(calls.any_key_survives), (OURS_OURS,)),
-    Row("concurrent calls", shared(calls.concurrent_calls_return), EVERY),
-    Row("slow call", shared(calls.slow_call_outlives_heartbeats), EVERY, is_slow=True),
-    Row("error", shared(calls.method_raises), EVERY),
-    Row("other errors", shared(calls.node_method_refuses_otherwise), (OURS_NODE,)),
+    Row("concurrent calls", shared(calls.concurrent_calls_return), EVERY, has_hub=True),
+    Row(
+        "slow call", shared(calls.slow_call_outlives_heartbeats), EVERY, is_slow=True, has_hub=True
+    ),
+    Row("error", shared(calls.method_raises), EVERY, has_hub=True),
+    Row("other errors", shared(calls.node_method_refuses_otherwise), (OURS_NODE,), has_hub=True),
     Row("unknown method", shared(calls.unknown_method), EVERY),
-    Row("wrong arguments", shared(calls.wrong_number_of_arguments), EVERY),
-    Row("unsendable result", shared(calls.unsendable_result), TO_PYTHON),
+    Row("wrong arguments", shared(calls.wrong_number_of_arguments), EVERY, has_hub=True),
+    Row("unsendable result", shared(calls.unsendable_result), TO_PYTHON, has_hub=True),
     Row("timeout", shared(calls.call_times_out), EVERY),
     Row("client binds", calls.client_binds, EVERY),
-    Row("context", calls.context_travels, PYTHONS),
-    Row("stream", shared(streams.short_streams), EVERY),
-    Row("empty stream", shared(streams.empty_stream), EVERY),
-    Row("interleaved streams", shared(streams.interleaved_streams), EVERY),
-    Row("error in mid-stream", shared(streams.error_in_mid_stream), EVERY),
-    Row("back-pressure", shared(streams.slow_reader_holds_back_the_producer), PYTHONS),
+    Row("context", calls.context_travels, PYTHONS, has_hub=True),
+    Row("stream", shared(streams.short_streams), EVERY, has_hub=True),
+    Row("empty stream", shared(streams.empty_stream), EVERY, has_hub=True),
+    Row("interleaved streams", shared(streams.interleaved_streams), EVERY, has_hub=True),
+    Row("error in mid-stream", shared(streams.error_in_mid_stream), EVERY, has_hub=True),
+    Row(
+        "back-pressure", shared(streams.slow_reader_holds_back_the_producer), PYTHONS, has_hub=True
+    ),
     Row("slots", shared(streams.slots_bound_the_window), PYTHONS),
     Row("slow reader", shared(streams.slow_reader_gets_everything), (OURS_NODE,)),
-    Row("many streams", shared(streams.many_streams), EVERY, is_slow=True, needs_us=True),
-    Row("early close", shared(streams.stream_dropped_early), PYTHONS, is_slow=True),
-    Row("early close", losses.node_client_drops_stream, (NODE_OURS,), needs_us=True),
-    Row("server freezes", losses.server_freezes, EVERY, is_slow=True),
-    Row("server dies", losses.server_dies, EVERY, is_slow=True),
+    Row(
+        "many streams",
+        shared(streams.many_streams),
+        EVERY,
+        is_slow=True,
+        needs_us=True,
+        has_hub=True,
+    ),
+    Row("early close", shared(streams.stream_dropped_early), PYTHONS, is_slow=True, has_hub=True),
+    Row("early close", losses.node_client_drops_stream, (NODE_OURS,), needs_us=True, has_hub=True),
+    Row("server freezes", losses.server_freezes, EVERY, is_slow=True, has_hub=True),
+    Row("server dies", losses.server_dies, EVERY, is_slow=True, has_hub=True),
     Row("client freezes", losses.client_freezes, TO_PYTHON, is_slow=True),
-    Row("client dies", losses.client_dies, TO_PYTHON, is_slow=True),
-    Row("handler blocks", losses.handler_blocks, TO_OURS, is_slow=True, needs_us=True),
+    Row("client dies", losses.client_dies, TO_PYTHON, is_slow=True, has_hub=True),
+    Row(
+        "handler blocks", losses.handler_blocks, TO_OURS, is_slow=True, needs_us=True, has_hub=True
+    ),
     Row("handler spins", losses.handler_spins, (STOCK_OURS,), is_slow=True, needs_us=True),
     Row("push, puller binds", oneway.push_pull(speaker_binds=False), PYTHONS),
     Row("push, pusher binds", oneway.push_pull(speaker_binds=True), PYTHONS),
     Row("publish, subscriber binds", oneway.publish_subscribe(speaker_binds=False), PYTHONS),
     Row("publish, publisher binds", oneway.publish_subscribe(speaker_binds=True), PYTHONS),
-    Row("introduction", shared(introspection.python_server_introduces_itself), TO_PYTHON),
-    Row("introduction", shared(introspection.node_server_introduces_itself), (OURS_NODE,)),
-    Row("signatures", shared(introspection.server_tells_signatures), TO_OURS, needs_us=True),
-    Row("signatures", shared(introspection.stock_server_tells_signatures), (OURS_STOCK,)),
-    Row("our command lists", command_line.ours_lists, FROM_OURS, needs_us=True),
-    Row("our command calls", command_line.ours_calls, FROM_OURS, needs_us=True),
-    Row("our command fails", command_line.ours_fails, FROM_OURS, needs_us=True),
-    Row("stock command lists", command_line.stock_lists, (STOCK_OURS,)),
-    Row("stock command calls", command_line.stock_calls, (STOCK_OURS,)),
+    Row(
+        "introduction",
+        shared(introspection.python_server_introduces_itself),
+        TO_PYTHON,
+        has_hub=True,
+    ),
+    Row(
+        "introduction",
+        shared(introspection.node_server_introduces_itself),
+        (OURS_NODE,),
+        has_hub=True,
+    ),
+    Row(
+        "signatures",
+        shared(introspection.server_tells_signatures),
+        TO_OURS,
+        needs_us=True,
+        has_hub=True,
+    ),
+    Row(
+        "signatures",
+        shared(introspection.stock_server_tells_signatures),
+        (OURS_STOCK,),
+        has_hub=True,
+    ),
+    Row("our command lists", command_line.ours_lists, FROM_OURS, needs_us=True, has_hub=True),
+    Row("our command calls", command_line.ours_calls, FROM_OURS, needs_us=True, has_hub=True),
+    Row("our command fails", command_line.ours_fails, FROM_OURS, needs_us=True, has_hub=True),
+    Row("stock command lists", command_line.stock_lists, (STOCK_OURS,), has_hub=True),
+    Row("stock command calls", command_line.stock_calls, (STOCK_OURS,), has_hub=True),
     Row("command serves", command_line.command_serves, TO_PYTHON),
 ]
 
@@ -135,19 +173,24 @@ def cells() -> Iterator[Cell]:
             directions += [pair for pair, like in REFERENCE.items() if like in row.directions]
         for direction in directions:
             yield Cell(row, direction)
+        if row.has_hub:
+            for direction in row.directions:
+                yield Cell(row, direction, is_direct=False)
 
 
 @pytest.fixture(scope="session")
-def slow_cells(request: pytest.FixtureRequest, peers: Peers) -> Iterator[dict[Cell, Future[None]]]:
+def slow_cells(
+    request: pytest.FixtureRequest, peers: Peers, hub_peers: Peers
+) -> Iterator[dict[Cell, Future[None]]]:
     """Start all slow cells that this session will ask for, a few at a time."""
     wanted = [
         item.callspec.params.get("cell")
         for item in request.session.items
         if hasattr(item, "callspec")
     ]
-    with ThreadPoolExecutor(max_workers=10) as pool:
+    with ThreadPoolExecutor(max_workers=16) as pool:
         yield {
-            cell: pool.submit(cell.run, peers)
+            cell: pool.submit(cell.run, peers, hub_peers)
             for cell in wanted
             if isinstance(cell, Cell)
             and cell.row.is_slow
@@ -156,11 +199,13 @@ def slow_cells(request: pytest.FixtureRequest, peers: Peers) -> Iterator[dict[Ce
 
 
 @pytest.mark.parametrize("cell", list(cells()), ids=str)
-def test_interaction(cell: Cell, peers: Peers, slow_cells: dict[Cell, Future[None]]) -> None:
+def test_interaction(
+    cell: Cell, peers: Peers, hub_peers: Peers, slow_cells: dict[Cell, Future[None]]
+) -> None:
     """The interaction comes out right in this direction."""
     for kind in (cell.direction.client, cell.direction.server):
         require(kind)
     if cell.row.is_slow:
         slow_cells[cell].result(2 * PATIENCE)
     else:
-        cell.run(peers)
+        cell.run(peers, hub_peers)

@@ -50,6 +50,7 @@ class Address:
         except OSError as error:
             reason = error.strerror or error
             raise EndpointError(f"{self.endpoint}: {self.host}: {reason}", 0) from error
+        # A stable order otherwise: it is the resolver's own preference.
         found.sort(key=lambda each: each[0] != socket.AF_INET)
         return [(family, target) for family, _, _, _, target in found]  # type: ignore[misc]
 

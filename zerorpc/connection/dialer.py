@@ -84,6 +84,7 @@ class Dialer:
 
     def _try_all(self) -> Socket | None:
         try:
+            # In a thread, since a name server that is ill would hold up everyone.
             found = gevent.get_hub().threadpool.apply(self._address.resolve)
         except EndpointError:
             return None
@@ -94,6 +95,7 @@ class Dialer:
 
 
 def _connect(family: int, target: Target) -> Socket | None:
+    # gevent's own only while it connects: afterwards watchers serve the bare descriptor.
     socket = gevent.socket.socket(family)
     socket.settimeout(_DIAL_TIMEOUT_S)
     try:

@@ -162,6 +162,7 @@ def listen(endpoint: str) -> Socket:
         if family == AF_UNIX:
             _remove_stale(address)
         else:
+            # Or a restart would have to wait until the connections of before are forgotten.
             socket.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
         if family == AF_INET6:
             # As libzmq does: `tcp://[::]:4242` is for everyone.

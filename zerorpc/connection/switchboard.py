@@ -66,6 +66,7 @@ class Switchboard:
             connection.close(reason)
 
     def _scan(self) -> None:
+        # A copy: whoever is closed meanwhile leaves the set.
         now = time.monotonic()
         for connection in list(self.connections):
             connection.check(now)

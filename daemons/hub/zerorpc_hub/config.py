@@ -1,0 +1,268 @@
+"""What `zerorpc-hub` reads from its file: models with every default, and nothing but models.
+
+Sans-IO. The talk's three lines are a whole configuration; the same keys below `hubs: {NAME: ...}`
+make several hubs in one process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from zerorpc.connection.address import parse
+from zerorpc.errors import EndpointError
+from zerorpc_daemon.quantities import Bytes, HostPort, Seconds, Unit
+from zerorpc_daemon.settings import Admin as AnyAdmin
+from zerorpc_daemon.settings import Section, Settings, wrong
+from zerorpc_hub.policy import Balance, Policy, PoolPolicy
+
+Kind = Literal["queue", "pubsub", "pipeline"]
+
+
+def _endpoint(text: str) -> str:
+    try:
+        parse(text)
+    except EndpointError as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
+# Found out here and not when connecting, so that `--check` tells it at its place in the file.
+def _remote_endpoint(text: str) -> str:
+    address = parse(text)
+    if address.is_everywhere or not (address.path or address.port):
+        raise ValueError(f"{text!r} names no one to connect to")
+    return text
+
+
+def _listed(value: Any) -> Any:
+    """Return one value as a list of it: most files have a single endpoint."""
+    return [value] if isinstance(value, str | Mapping) else value
+
+
+def _way(value: Any) -> Any:
+    """Return the mapping that a bare endpoint stands for."""
+    return {"bind": value} if isinstance(value, str) else value
+
+
+Endpoint = Annotated[str, AfterValidator(_endpoint), Unit("endpoint")]
+Remote = Annotated[str, AfterValidator(_endpoint), AfterValidator(_remote_endpoint)]
+Endpoints = Annotated[tuple[Endpoint, ...], BeforeValidator(_listed)]
+Globs = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Remotes = Annotated[tuple[Remote, ...], BeforeValidator(_listed)]
+
+
+class Way(Section):
+    """How some workers are reached, and what they are worth; a bare endpoint means `bind`."""
+
+    bind: Endpoints = Field((), description="Where the hub listens for workers that connect.")
+    connect: Remotes = Field((), description="Workers that listen, for the hub to connect to.")
+    weight: int = Field(1, ge=1, le=1000, description="How many times the calls of weight 1.")
+    backup: bool = Field(False, description="Only used while no other worker of its pool can be.")
+
+    @model_validator(mode="after")
+    def _leads_somewhere(self) -> Way:
+        if not self.bind and not self.connect:
+            raise ValueError("should have `bind` or `connect`")
+        return self
+
+
+Ways = Annotated[tuple[Annotated[Way, BeforeValidator(_way)], ...], BeforeValidator(_listed)]
+
+
+class Queue(Section):
+    """The calls that wait because no worker can take them."""
+
+    max: int = Field(10_000, ge=0, description="More than so many are answered `Overloaded`.")
+    bytes: Bytes = Field(256 << 20, description="So are those beyond this size together.")
+    timeout: Seconds = Field(
+        30.0, description="A call that has waited so long is answered `Overloaded` too."
+    )
+
+
+class Heartbeat(Section):
+    """How dead and busy peers are found. A broken connection is noticed at once, without it."""
+
+    interval: Seconds = Field(
+        1.0, gt=0, description="A peer silent for so long is sent a PING, and workers are asked."
+    )
+    timeout: Seconds = Field(3.0, gt=0, description="A peer silent for so long is dead.")
+
+    @model_validator(mode="after")
+    def _leaves_time_to_answer(self) -> Heartbeat:
+        if self.timeout < 2 * self.interval:
+            raise wrong("timeout", "should be at least twice the interval")
+        return self
+
+
+class Limits(Section):
+    """What peers may cost, each and together."""
+
+    # What the library itself takes, or calls that work directly would fail here.
+    message_bytes: Bytes = Field(256 << 20, ge=1024, description="The largest message.")
+    connections: int = Field(10_000, ge=1, description="Open at a time, clients and workers.")
+    # No bound by default: behind HAProxy everyone has the same address.
+    connections_per_ip: int = Field(10_000, ge=1, description="Of these from one IP address.")
+    handshake: Seconds = Field(
+        3.0, gt=0, description="How long a peer may take to introduce itself."
+    )
+    # Some calls' worth of work is enough to keep a worker busy; the rest can still go elsewhere.
+    full_bytes: Bytes = Field(
+        1 << 20,
+        ge=1024,
+        description="With so much unsent, a worker gets no new calls, and its clients are not"
+        " read, until it has taken all of it.",
+    )
+    # Four of the windows that our own clients open for a stream.
+    unsent_bytes: Bytes = Field(
+        64 << 20,
+        ge=1024,
+        description="With so much unsent beside a message of the largest size, a peer is hung up"
+        " on.",
+    )
+
+
+class Retries(Section):
+    """How many calls of lost workers may be made again."""
+
+    # Retries without a bound make an overload of every lost worker.
+    share: float = Field(0.2, ge=0, le=1, description="As a share of all calls.")
+    per_second: float = Field(10.0, ge=0, description="And so many a second in any case.")
+
+
+class Ejection(Section):
+    """When a worker that loses calls, or leaves them overdue, gets no new ones for a while."""
+
+    after: int | None = Field(
+        5, ge=1, description="So many in a row, without one that is answered; `null`: never."
+    )
+    time: Seconds = Field(10.0, gt=0, description="How long, at first; doubled each time.")
+
+
+class Pool(Section):
+    """Workers of their own for some methods."""
+
+    out: Ways = Field(description="Where its workers are.")
+    methods: Globs = Field(description="Globs; a call goes to the first pool with one that fits.")
+    balance: Balance | None = Field(None, description="As the hub's, where it is not given.")
+    max_inflight: int | None = Field(None, ge=1, description="As the hub's, likewise.")
+
+
+class Hub(Section):
+    """One hub."""
+
+    in_: Endpoints = Field((), alias="in", description="Where clients connect.")
+    out: Ways = Field(
+        (), description="Where workers connect; `{connect: ENDPOINT}` for workers that listen."
+    )
+    type: Kind = Field(
+        "queue",
+        description="`queue` balances calls, `pubsub` hands each message of Publishers to every"
+        " Subscriber, `pipeline` each of Pushers to one Puller.",
+    )
+    balance: Balance = Field(
+        "least-outstanding",
+        description="Which worker gets a call: the one with the fewest, the next in turn, or the"
+        " one that should be done first, by its latency so far.",
+    )
+    max_inflight: int | None = Field(
+        None, ge=1, description="Calls that a worker has at a time; the others wait in the queue."
+    )
+    slow_start: Seconds = Field(
+        0.0, description="A worker that has just come gets its full share only after so long."
+    )
+    ejection: Ejection = Ejection()
+    queue: Queue = Queue()
+    heartbeat: Heartbeat = Heartbeat()
+    limits: Limits = Limits()
+    idempotent: Globs = Field(
+        (), description="Globs of methods that may run twice, where their worker was lost."
+    )
+    retries: Retries = Retries()
+    pools: dict[str, Pool] = Field({}, description="Workers for some methods only.")
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Hub:
+        for key, value in (("in", self.in_), ("out", self.out or self.pools)):
+            if not value and self._is_meant():
+                raise wrong(key, "is required")
+        if self.type != "queue" and self.pools:
+            raise wrong("pools", f"a hub of type {self.type} looks at no methods")
+        return self
+
+    def _is_meant(self) -> bool:
+        return True
+
+    def policy(self, name: str) -> Policy:
+        """Return what the broker needs to know."""
+        own = self._pool_policy(self.balance, self.max_inflight, ("*",))
+        pools = tuple(
+            (each, self._pool_policy(pool.balance, pool.max_inflight, pool.methods))
+            for each, pool in self.pools.items()
+        )
+        return Policy(
+            name=name,
+            # Last, for what no other pool takes.
+            pools=(*pools, ("default", own)),
+            queue_max=self.queue.max,
+            queue_bytes=self.queue.bytes,
+            queue_timeout=self.queue.timeout,
+            idempotent=self.idempotent,
+            retry_share=self.retries.share,
+            retry_per_second=self.retries.per_second,
+            ping=self.heartbeat.interval,
+        )
+
+    def _pool_policy(
+        self, balance: Balance | None, max_inflight: int | None, methods: tuple[str, ...]
+    ) -> PoolPolicy:
+        return PoolPolicy(
+            balance=balance or self.balance,
+            max_inflight=max_inflight or self.max_inflight,
+            methods=methods,
+            slow_start=self.slow_start,
+            eject_after=self.ejection.after,
+            eject_time=self.ejection.time,
+        )
+
+    def ways(self) -> list[tuple[str, Way]]:
+        """Return how workers are reached, each with the name of its pool."""
+        own = [("default", way) for way in self.out]
+        return own + [(name, way) for name, pool in self.pools.items() for way in pool.out]
+
+
+class Admin(AnyAdmin):
+    """The port for health checks, statistics, metrics and commands."""
+
+    bind: HostPort | None = Field(
+        "127.0.0.1:9470", description=AnyAdmin.model_fields["bind"].description
+    )
+
+
+class Config(Settings, Hub):
+    """One hub, or several below `hubs`, whose keys are then those of a single one."""
+
+    name: str = Field(
+        "hub", min_length=1, max_length=64, description="Of a single hub, in its errors and logs."
+    )
+    admin: Admin = Admin()
+    hubs: dict[str, Hub] = Field({}, description="Several hubs in one process, by name.")
+
+    @model_validator(mode="after")
+    def _is_one_or_several(self) -> Config:
+        # Compared with the defaults: what `--dump-config` prints has every key.
+        fields = Hub.model_fields
+        own = [name for name in fields if getattr(self, name) != fields[name].default]
+        if self.hubs and own:
+            name = own[0]
+            raise wrong(Hub.model_fields[name].alias or name, "belongs into one of `hubs`")
+        return self
+
+    def _is_meant(self) -> bool:
+        return not self.hubs
+
+    def named(self) -> dict[str, Hub]:
+        """Return the hubs by name, a single one too."""
+        return dict(self.hubs) if self.hubs else {self.name: self}

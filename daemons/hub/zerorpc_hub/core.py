@@ -1,0 +1,120 @@
+"""The hubs of one process, as the daemon's runtime drives them."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gevent
+
+from zerorpc.errors import EndpointError
+from zerorpc_daemon.core import Core, Refused, StartError
+from zerorpc_daemon.journal import EventLog
+from zerorpc_hub.config import Config, Hub
+from zerorpc_hub.proxy import Proxy
+
+# Descriptors for everything that is no connection: log, admin port, epoll, listeners.
+_OTHER_FILES = 64
+
+
+class HubCore(Core[Config]):
+    """Starts, drains, reloads and ends the hubs of a configuration."""
+
+    def __init__(self, config: Config, log: EventLog) -> None:
+        self._config, self._log = config, log
+        self.proxies: dict[str, Proxy] = {}
+
+    def start(self) -> None:
+        """Open all endpoints of all hubs, or none of them."""
+        self._allow_files(self._config)
+        try:
+            for name, hub in self._config.named().items():
+                self.proxies[name] = self._opened(name, hub)
+        except EndpointError as error:
+            self.close()
+            raise StartError(str(error)) from None
+
+    def _opened(self, name: str, hub: Hub) -> Proxy:
+        proxy = Proxy(name, hub, self._log)
+        proxy.open()
+        return proxy
+
+    def drain(self) -> None:
+        """Take no new calls, and return once those in progress are over."""
+        # Together, for they share one `drain_timeout`.
+        gevent.joinall([gevent.spawn(each.drain) for each in self.proxies.values()])
+
+    def close(self) -> None:
+        """Tell everyone who still waits, and hang up."""
+        gevent.joinall([gevent.spawn(each.close) for each in self.proxies.values()])
+        self.proxies.clear()
+
+    def reload(self, config: Config) -> Sequence[str]:
+        """Open and close hubs and endpoints, and change what the policies say.
+
+        All that may fail comes first, so that a refusal leaves everything as it was.
+        """
+        wanted = config.named()
+        for name, proxy in self.proxies.items():
+            if name in wanted and wanted[name].type != proxy.hub.type:
+                raise Refused(f"hub {name!r}: the type needs a restart")
+        self._allow_files(config)
+        restart = self._change(wanted)
+        self._config = config
+        return restart
+
+    def _change(self, wanted: Mapping[str, Hub]) -> Sequence[str]:
+        added: dict[str, Proxy] = {}
+        changes = []
+        try:
+            for name, hub in wanted.items():
+                if name in self.proxies:
+                    changes.append(self.proxies[name].plan(hub))
+                else:
+                    added[name] = self._opened(name, hub)
+        except EndpointError as error:
+            for change in changes:
+                change.abandon()
+            for proxy in added.values():
+                proxy.close()
+            raise Refused(str(error)) from None
+        # From here on nothing can fail.
+        restart = [key for change in changes for key in change.apply()]
+        for name in self.proxies.keys() - wanted.keys():
+            # Not waited for: whoever asked for the reload would take it for hanging.
+            gevent.spawn(self._retire, self.proxies.pop(name))
+        self.proxies |= added
+        return restart
+
+    def _retire(self, proxy: Proxy) -> None:
+        """End a hub that the configuration has no more, as a whole daemon would end."""
+        with gevent.Timeout(self._config.drain_timeout, False):  # type: ignore[arg-type]
+            proxy.drain()
+        proxy.close()
+
+    def unready(self) -> str | None:
+        """Return which hub has no one to send to."""
+        return next(filter(None, (each.unready() for each in self.proxies.values())), None)
+
+    def status(self) -> str:
+        """Return how many peers there are and what is in progress."""
+        peers = sum(len(each.board.connections) for each in self.proxies.values())
+        calls = sum(each.traffic.in_progress for each in self.proxies.values())
+        return f"{peers} connections, {calls} in progress"
+
+    def statistics(self) -> Mapping[str, Any]:
+        """Return what each hub counted."""
+        return {"hubs": {name: proxy.statistics() for name, proxy in self.proxies.items()}}
+
+    def _allow_files(self, config: Config) -> None:
+        """Raise the soft limit of descriptors to what the configuration may need."""
+        needed = _OTHER_FILES + sum(hub.limits.connections for hub in config.named().values())
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        if allowed > soft:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+        if allowed < needed:
+            self._log.warning(
+                "the limit of open files is below limits.connections", limit=hard, needed=needed
+            )

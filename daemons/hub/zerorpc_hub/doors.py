@@ -1,0 +1,97 @@
+"""The endpoints of one hub: opened, changed by a reload, closed.
+
+A door is a listener or a dialer with the owner of its connections. It must not know what flows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from zerorpc.connection import (
+    Dialer,
+    Doorkeeper,
+    Listener,
+    Owner,
+    Patience,
+    Switchboard,
+    endpoint_of,
+    listen,
+)
+from zerorpc.zmtp import Session
+from zerorpc_hub.config import Hub, Way
+from zerorpc_hub.traffic import Traffic
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An endpoint that a configuration has; two of the same `key` are the same door."""
+
+    side: str
+    endpoint: str
+    is_dialled: bool = False
+    pool: str = ""
+    way: Way | None = None
+
+    @property
+    def key(self) -> tuple[str, str, bool]:
+        """What tells it from others: what connections there are worth may change."""
+        return self.side, self.endpoint, self.is_dialled
+
+
+def wishes(hub: Hub) -> Iterator[Wish]:
+    """Yield the endpoints of a hub."""
+    for endpoint in hub.in_:
+        yield Wish("in", endpoint)
+    for pool, way in hub.ways():
+        for endpoint in way.bind:
+            yield Wish("out", endpoint, pool=pool, way=way)
+        for endpoint in way.connect:
+            yield Wish("out", endpoint, is_dialled=True, pool=pool, way=way)
+
+
+class Door:
+    """One endpoint that is open; raises `EndpointError` where it cannot be.
+
+    `make_session` is asked for each connection, so that new ones follow a new configuration.
+    """
+
+    def __init__(
+        self,
+        wish: Wish,
+        board: Switchboard,
+        traffic: Traffic,
+        make_session: Callable[[], Session],
+        patience: Patience,
+        doorkeeper: Doorkeeper,
+    ) -> None:
+        self.wish = wish
+        self._traffic = traffic
+        self._opened: Listener | Dialer
+        if wish.is_dialled:
+            self.endpoint = wish.endpoint
+            owner = self._owner()
+            self._opened = Dialer(board, owner, wish.endpoint, make_session, patience)
+        else:
+            # First, since the owner wants to know the port that the system chose.
+            socket = listen(wish.endpoint)
+            self.endpoint = endpoint_of(socket)
+            self._opened = Listener(
+                board, self._owner(), socket, make_session, patience, doorkeeper
+            )
+
+    def _owner(self) -> Owner:
+        if self.wish.way is None:
+            return self._traffic.front(self.endpoint)
+        return self._traffic.back(self.endpoint, self.wish.pool, self.wish.way)
+
+    def change(self, wish: Wish, patience: Patience) -> None:
+        """Treat connections that come from now on as another configuration has it."""
+        if wish != self.wish:
+            self.wish = wish
+            self._opened.owner = self._owner()
+        self._opened.patience = patience
+
+    def close(self) -> None:
+        """Let no more connections come; those that are there stay."""
+        self._opened.close()

@@ -1,0 +1,201 @@
+"""Type `queue`: connections on one side, the broker on the other.
+
+What it does by itself is small: it knows the time, gives the broker its turn when that is due, and
+tells the log. It must not decide anything about a call.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Mapping
+from time import monotonic
+from typing import Any
+
+from gevent import get_hub
+
+from zerorpc.connection import Connection, Owner
+from zerorpc.zmtp import Message
+from zerorpc_daemon.journal import EventLog
+from zerorpc_hub.broker import Broker
+from zerorpc_hub.config import Way
+from zerorpc_hub.policy import Policy
+from zerorpc_hub.traffic import Traffic, short_name
+
+# Not earlier than this after the last turn: what is due may be some milliseconds late.
+_LEAST_DELAY = 0.001
+
+
+class CallTraffic(Traffic):
+    """Clients call, workers answer."""
+
+    front_type, back_type = "ROUTER", "DEALER"
+
+    def __init__(self, policy: Policy, log: EventLog) -> None:
+        super().__init__()
+        self.log = log
+        self.broker = Broker(policy, instance=os.urandom(24), random=random.random, now=monotonic())
+        self._loop = get_hub().loop
+        self._due = self.broker.deadline
+        self._timer = self._loop.timer(max(_LEAST_DELAY, self._due - monotonic()))
+        self._timer.start(self._look)
+
+    def front(self, endpoint: str) -> Owner:
+        """Return the owner of clients."""
+        return _Clients(self, endpoint)
+
+    def back(self, endpoint: str, pool: str, way: Way) -> Owner:
+        """Return the owner of workers."""
+        return _Workers(self, endpoint, pool, way)
+
+    @property
+    def in_progress(self) -> int:
+        """How many calls are open."""
+        return sum(len(client.calls) for client in self.broker.clients)
+
+    @property
+    def backs(self) -> int:
+        """How many workers there are."""
+        return len(self.broker.workers)
+
+    def drain(self) -> None:
+        """Answer new calls with a refusal that sends them elsewhere."""
+        self.broker.is_draining = True
+
+    def end(self) -> None:
+        """Tell the clients of all open calls; look at the time no more."""
+        self._timer.close()
+        self.relay.send(self.broker.end())
+
+    def arm(self) -> None:
+        """See to it that the broker gets its turn when it is due."""
+        due = self.broker.deadline
+        if due < self._due:
+            self._set_timer(due)
+
+    def _set_timer(self, due: float) -> None:
+        self._due = due
+        self._timer.close()
+        # A new one each time: libev starts a stopped one with what was left of it.
+        self._timer = self._loop.timer(max(_LEAST_DELAY, due - monotonic()))
+        self._timer.start(self._look)
+
+    def _look(self) -> None:
+        self.relay.send(self.broker.on_deadline(monotonic()))
+        self.tell()
+        self._set_timer(self.broker.deadline)
+
+    def tell(self) -> None:
+        """Log what the broker found worth it."""
+        for notice in self.broker.notices:
+            self.log.warning(notice.what.replace("_", " "), worker=notice.worker, why=notice.text)
+        self.broker.notices.clear()
+
+    def statistics(self) -> Mapping[str, Any]:
+        """Return what it counted, as plain data."""
+        traffic = self.broker.switch.traffic
+        return {
+            "clients": len(self.broker.clients),
+            "workers": len(self.broker.workers),
+            "queued": sum(len(pool.queue) for pool in self.broker.switch.pools),
+            "in_flight": self.in_progress,
+            "refused": dict(traffic.refused),
+            "dropped": dict(traffic.dropped),
+        }
+
+
+class _Clients:
+    """The connections of one endpoint that make calls; each one's tag is the broker's `Client`."""
+
+    def __init__(self, traffic: CallTraffic, endpoint: str) -> None:
+        self._traffic, self._endpoint = traffic, endpoint
+        self._relay, self._broker = traffic.relay, traffic.broker
+
+    def on_ready(self, connection: Connection) -> None:
+        connection.tag = self._broker.add_client(connection, short_name(connection), self._endpoint)
+        self._traffic.log.debug(
+            "client connected", client=connection.remote, endpoint=self._endpoint
+        )
+
+    def on_messages(self, connection: Connection, messages: list[Message]) -> None:
+        self._relay.send(
+            self._broker.from_client(connection.tag, messages, monotonic()), connection
+        )
+        self._traffic.arm()
+
+    def on_full(self, connection: Connection) -> None:
+        """Do nothing: the relay holds back who sends to it, from the next message on."""
+
+    def on_drained(self, connection: Connection) -> None:
+        self._relay.release(connection)
+
+    def on_closed(self, connection: Connection, reason: str) -> None:
+        self._relay.release(connection)
+        if connection.tag is None:
+            self._traffic.log.warning(
+                "connection refused", peer=connection.remote, endpoint=self._endpoint, why=reason
+            )
+            return
+        self._relay.send(self._broker.remove_client(connection.tag, monotonic()))
+        self._traffic.log.debug("client gone", client=connection.remote, why=reason)
+
+
+class _Workers:
+    """The connections of one endpoint that serve calls; each one's tag is a `Worker`."""
+
+    def __init__(self, traffic: CallTraffic, endpoint: str, pool: str, way: Way) -> None:
+        self._traffic, self._endpoint, self._pool, self._way = traffic, endpoint, pool, way
+        self._relay, self._broker = traffic.relay, traffic.broker
+
+    def on_ready(self, connection: Connection) -> None:
+        worker, sends = self._broker.add_worker(
+            connection,
+            short_name(connection),
+            self._endpoint,
+            monotonic(),
+            pool=self._pool,
+            weight=self._way.weight,
+            is_backup=self._way.backup,
+        )
+        connection.tag = worker
+        self._relay.send(sends)
+        self._traffic.log.info(
+            "worker connected", worker=connection.remote, endpoint=self._endpoint
+        )
+
+    def on_messages(self, connection: Connection, messages: list[Message]) -> None:
+        self._relay.send(
+            self._broker.from_worker(connection.tag, messages, monotonic()), connection
+        )
+        self._traffic.arm()
+
+    def on_full(self, connection: Connection) -> None:
+        self._broker.pause(connection.tag)
+
+    def on_drained(self, connection: Connection) -> None:
+        # Who waits goes on first: it speaks on calls that are older than those in the queue.
+        self._relay.release(connection)
+        self._relay.send(self._broker.resume(connection.tag, monotonic()))
+
+    def on_closed(self, connection: Connection, reason: str) -> None:
+        self._relay.release(connection)
+        if connection.tag is None:
+            self._traffic.log.warning(
+                "connection refused", peer=connection.remote, endpoint=self._endpoint, why=reason
+            )
+            return
+        self._traffic.log.info("worker gone", worker=connection.remote, why=reason)
+        sends = self._broker.remove_worker(
+            connection.tag, monotonic(), connection.unsent_messages, _SAID.get(reason, reason)
+        )
+        self._relay.send(sends)
+        self._traffic.arm()
+
+
+# How a reason reads in the message that a caller gets.
+_SAID = {
+    "closed": "its connection was closed",
+    "reset": "its connection broke",
+    "broken": "its connection broke",
+    "silent": "it does not answer",
+}

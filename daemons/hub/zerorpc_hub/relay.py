@@ -1,0 +1,46 @@
+"""Sends what a core decided, and holds back whoever sends more than others take.
+
+Back-pressure goes from peer to peer: while a connection is full, those that were the cause of what
+goes to it are not read, so that their own system tells them to wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from zerorpc.connection import Connection
+from zerorpc_hub.switch import Send
+
+
+class Relay:
+    """Knows who waits for whom; one for each hub."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[Connection, dict[Connection, None]] = {}
+        self.holds = 0  # how often someone was held back
+
+    @property
+    def held(self) -> int:
+        """How many connections are not read now."""
+        return len({each for waiting in self._waiting.values() for each in waiting})
+
+    def send(self, sends: Iterable[Send], source: Connection | None = None) -> None:
+        """Send each message; `source` is whose messages they come from, where it is known."""
+        for peer, frames in sends:
+            peer.send(frames)
+            # After sending: the message is decided, and what follows it can wait.
+            if peer.is_full and source is not None:
+                self.hold(source, peer)
+
+    def hold(self, source: Connection, full: Connection) -> None:
+        """Read no more of a connection while another is full."""
+        waiting = self._waiting.setdefault(full, {})
+        if source not in waiting:
+            waiting[source] = None
+            source.pause()
+            self.holds += 1
+
+    def release(self, full: Connection) -> None:
+        """Let go on whoever waited for a connection, which is drained or gone."""
+        for source in self._waiting.pop(full, ()):
+            source.resume()

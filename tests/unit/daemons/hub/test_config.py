@@ -1,0 +1,105 @@
+"""What a hub's file may say, what it means, and what is said about mistakes in it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from zerorpc_daemon.document import parse
+from zerorpc_daemon.dumping import dump
+from zerorpc_daemon.problems import ConfigError
+from zerorpc_daemon.validation import validate
+from zerorpc_hub.config import Config
+from zerorpc_hub.template import text
+
+TALK = 'in: "tcp://*:1111"\nout: "tcp://*:2222"\ntype: queue\n'
+
+
+def read(yaml: str) -> Config:
+    return validate(parse(yaml, "foo.yml"), Config)
+
+
+def problems(yaml: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        read(yaml)
+    return [str(each) for each in caught.value.problems]
+
+
+def test_the_file_of_the_talk_is_a_whole_configuration() -> None:
+    config = read(TALK)
+    ((name, hub),) = config.named().items()
+    assert (name, hub.in_, hub.type) == ("hub", ("tcp://*:1111",), "queue")
+    assert [(pool, way.bind) for pool, way in hub.ways()] == [("default", ("tcp://*:2222",))]
+    assert config.drain_timeout == 5.0
+
+
+def test_endpoints_come_alone_or_as_lists_and_workers_may_be_connected_to() -> None:
+    hub = read(
+        "in: [tcp://0:1, 'tcp://[::]:1', ipc:///run/hub]\n"
+        "out:\n"
+        "- tcp://*:2\n"
+        "- connect: tcp://host:3\n"
+        "  weight: 3\n"
+        "- {bind: [tcp://*:4, tcp://*:5], backup: true}\n"
+    )
+    ways = [way for _, way in hub.ways()]
+    assert len(hub.in_) == 3
+    assert [way.bind + way.connect for way in ways] == [
+        ("tcp://*:2",),
+        ("tcp://host:3",),
+        ("tcp://*:4", "tcp://*:5"),
+    ]
+    assert [(way.weight, way.backup) for way in ways] == [(1, False), (3, False), (1, True)]
+    assert read("in: tcp://*:1\nout: {connect: tcp://host:3}").out[0].connect == ("tcp://host:3",)
+
+
+def test_several_hubs_have_the_keys_of_one() -> None:
+    config = read("hubs:\n  a: {in: tcp://*:1, out: tcp://*:2}\n  b: {in: ipc://x, out: ipc://y}")
+    assert {name: hub.in_ for name, hub in config.named().items()} == {
+        "a": ("tcp://*:1",),
+        "b": ("ipc://x",),
+    }
+
+
+def test_pools_take_their_methods_before_the_rest() -> None:
+    config = read(TALK + "max_inflight: 4\npools: {slow: {out: tcp://*:3, methods: 'report_*'}}")
+    policy = config.policy("foo")
+    assert [(name, pool.methods, pool.max_inflight) for name, pool in policy.pools] == [
+        ("slow", ("report_*",), 4),
+        ("default", ("*",), 4),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("yaml", "problem"),
+    [
+        ("out: tcp://*:2", "foo.yml:1:1: in: is required"),
+        ("in: tcp://*:1", "foo.yml:1:1: out: is required"),
+        ("in: tcp://*:x\nout: tcp://*:2", "foo.yml:1:5: in: 'tcp://*:x' has no port"),
+        ("in: tcp://*:1\nout: {bind: []}", "foo.yml:2:6: out: should have `bind` or `connect`"),
+        ("in: tcp://*:1\nout: {connect: tcp://*:2}", "foo.yml:2:16: out.connect: 'tcp://*:2' na"),
+        (TALK + "tpye: queue", "foo.yml:4:1: tpye: unknown key; did you mean 'type'?"),
+        (TALK + "balance: random", "foo.yml:4:10: balance: should be least-outstanding, round-"),
+        (TALK + "heartbeat: {timeout: 1}", "foo.yml:4:13: heartbeat.timeout: should be at least"),
+        (TALK + "limits: {connections: no}", "foo.yml:4:23: limits.connections: should be a whole"),
+        (TALK + "hubs: {a: {in: tcp://*:1, out: tcp://*:2}}", "foo.yml:1:1: in: belongs into one"),
+        ("type: pubsub\nin: ipc://a\nout: ipc://b\npools: {}\n" * 2, "foo.yml:5:1: type: the key"),
+    ],
+)
+def test_mistakes_are_told_at_their_place(yaml: str, problem: str) -> None:
+    assert problems(yaml)[0].startswith(problem)
+
+
+def test_what_is_dumped_reads_back_as_the_same() -> None:
+    for yaml in (TALK, "hubs: {a: {in: tcp://*:1, out: {connect: tcp://host:2}}}"):
+        config = read(yaml)
+        assert read(dump(config)) == config
+
+
+def test_the_template_is_the_talks_file_with_all_defaults_explained() -> None:
+    written = text()
+    assert read(written) == read(TALK)
+    everything = re.sub(r"(?m)^# (?= *[a-z_]+:)", "", written)
+    assert read(everything) == read(TALK)
+    assert everything.count("\n") > 30
