@@ -38,6 +38,9 @@ from zerorpc.zmtp.handshake import VERSION, Handshake, Mechanism, refusal
 from zerorpc.zmtp.metadata import FACING, Peer
 
 _CONTEXT_BYTES = 16  # of a PING, at most
+# The longest TTL, in tenths of a second: libzmq 4.3 counts its milliseconds in 16 bits and would
+# hang up 0.06 s after being told 65.6 s.
+_MOST_TTL = 655
 # A frame that comes in pieces is joined anew with each piece below this size, and once above it.
 _LARGE_BYTES = 4096
 # Pieces smaller than this are put together, or a trickle of single bytes would cost 50 times its
@@ -113,13 +116,13 @@ class Session:
         return output
 
     def ping(self, ttl_s: float = 0.0, context: bytes = b"") -> bytes:
-        """Return a PING; `ttl_s` tells the peer after how much silence to hang up.
+        """Return a PING; `ttl_s` tells the peer after how much silence to hang up, at most 65.5 s.
 
-        A peer of version 3.0 need not answer it. libzmq 4.3 misreads a TTL above 65 s.
+        A peer of version 3.0 need not answer it.
         """
         if len(context) > _CONTEXT_BYTES:
             raise ValueError(f"a context has at most {_CONTEXT_BYTES} bytes")
-        return command(b"PING", min(round(ttl_s * 10), 0xFFFF).to_bytes(2, "big") + context)
+        return command(b"PING", min(round(ttl_s * 10), _MOST_TTL).to_bytes(2, "big") + context)
 
     def subscription(self, prefix: bytes, *, is_wanted: bool = True) -> bytes:
         """Return what asks a publisher for messages beginning with `prefix`, or for no more."""
