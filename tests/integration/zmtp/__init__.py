@@ -1,0 +1,1 @@
+"""The codec against libzmq: the same bytes for the same conversations, in both directions."""
