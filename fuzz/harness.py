@@ -2,6 +2,7 @@
 
 `decode`, `peek` and `count` take a blob as it would come in the last frame. `serve` and `call` take
 a script (see `steps`) of whole messages, of time that passes and of what owners of channels do.
+`handshake` and `traffic`, of a ZMTP session, are in `sessions`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 import msgpack
 
+from fuzz.sessions import handshake, traffic
 from zerorpc.beats import overdue
 from zerorpc.channel import OPEN
 from zerorpc.containers import may_have_more_containers
@@ -190,5 +192,5 @@ def call(data: bytes) -> None:
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    target.__name__: target for target in (decode, peek, count, serve, call)
+    target.__name__: target for target in (decode, peek, count, serve, call, handshake, traffic)
 }

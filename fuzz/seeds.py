@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fuzz.sessions import handshake_seeds, traffic_seeds
 from tests.data import PEERS, load
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -64,4 +65,8 @@ def of(target: str) -> list[bytes]:
         payloads = conversations(payloads)
     elif target == "call":
         payloads = conversations(answers(payloads))
+    elif target == "handshake":
+        payloads = handshake_seeds()
+    elif target == "traffic":
+        payloads = traffic_seeds(payloads)
     return payloads + saved(target)
