@@ -66,9 +66,9 @@ class Snapshot:
 class Session:
     """One end of a connection. Send what `begin` returns, then feed `receive`.
 
-    After each `receive`, also one that raised, send what `take_output` holds, and nothing else until
-    there is a `peer`: libzmq hangs up on what comes before its own READY. `max_message_bytes` bounds
-    the bodies of one message together, `max_frames` their number.
+    After each `receive`, also one that raised, send what `take_output` holds, and nothing else
+    until there is a `peer`: libzmq hangs up on what comes before its own READY. `max_message_bytes`
+    bounds the bodies of one message together, `max_frames` their number.
     """
 
     def __init__(
