@@ -128,6 +128,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--heartbeat", type=float, default=5.0)
     parser.add_argument("--grace", type=float, default=10.0)
     parser.add_argument("--pool-size", type=int, default=None)
+    parser.add_argument("--connect", type=int, default=0, help="1 for a worker of a hub")
     parser.add_argument("--limits", type=json.loads, default={})
     return parser.parse_args()
 
@@ -147,7 +148,10 @@ def main() -> None:
     )
     service.statistics = server.statistics
     gevent.signal_handler(signal.SIGTERM, server.stop)
-    server.bind(given.endpoint)
+    if given.connect:
+        server.connect(given.endpoint)
+    else:
+        server.bind(given.endpoint)
     life.say(endpoint=server.endpoints[0])
     server.run()
     server.close()
