@@ -238,6 +238,20 @@ def take_event(raw: RawServer, name: str) -> Taken:
             return taken
 
 
+def test_frames_too_few_or_too_many_cost_the_server_nothing_but_them(dial: Dial) -> None:
+    with RawServer() as untidy:
+        client = dial(untidy.endpoint, heartbeat=FAR_AWAY)
+        for number in range(3):  # the first message is read in another way than those that follow
+            calling = begin(client.method)
+            request = untidy.take()
+            untidy.socket.send_multipart([request.identity, b""])
+            untidy.socket.send_multipart([request.identity, b"", b"no event", b"one more"])
+            untidy.answer(request, "OK", [number])
+            assert outcome(calling) == number
+        statistics = client.statistics()[untidy.endpoint]
+        assert sum(statistics["dropped"].values()) >= 6
+
+
 @pytest.mark.parametrize("args", [None, 7, {}])
 def test_an_ok_without_a_value_is_an_error(dial: Dial, args: Any) -> None:
     with RawServer() as strange:
