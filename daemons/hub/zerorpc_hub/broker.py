@@ -64,7 +64,7 @@ class Broker:
 
     def add_client(self, peer: Any, name: str, endpoint: str) -> Client:
         """Take in a connection that makes calls; `name` is how people know it."""
-        client = Client(peer, name, endpoint)
+        client = Client(peer, name, endpoint, self.switch.methods_of(endpoint))
         self.clients[client] = None
         return client
 
@@ -203,7 +203,7 @@ class Broker:
                 message = f"this call has passed {len(frames) - 2} hubs: do they form a circle?"
                 switch.refuse(client, call_id, frames, version, "TooManyHops", message)
                 return None
-        return Call(call_id, client, switch.method(name), frames, version, now)
+        return Call(call_id, client, switch.method(client.methods, name), frames, version, now)
 
     def _place(self, call: Call, deadline_ms: int | None, now: float) -> None:
         """Give a new call to a worker, or let it wait, or refuse it."""

@@ -72,14 +72,18 @@ class Call:
 
 
 class Client:
-    """A connection that makes calls; `calls` holds the open ones by packed id."""
+    """A connection that makes calls; `calls` holds the open ones by packed id.
 
-    __slots__ = ("calls", "endpoint", "name", "opened", "peer")
+    `methods` are those called at its endpoint so far, which it shares with others there.
+    """
 
-    def __init__(self, peer: Any, name: str, endpoint: str) -> None:
+    __slots__ = ("calls", "endpoint", "methods", "name", "opened", "peer")
+
+    def __init__(self, peer: Any, name: str, endpoint: str, methods: dict[bytes, Method]) -> None:
         self.peer = peer
         self.name = name
         self.endpoint = endpoint
+        self.methods = methods
         self.calls: dict[bytes, Call] = {}
         self.opened = 0
 

@@ -48,21 +48,28 @@ class Switch:
             Pool(name, each, CallQueue(policy.queue_max, policy.queue_bytes, policy.queue_timeout))
             for name, each in policy.pools
         ]
-        self.methods: dict[bytes, Method] = {}
+        # By endpoint: one row of counters is then enough for both, and for the hub as a whole.
+        self.methods: dict[str, dict[bytes, Method]] = {}
         self.serial = 0
         self.kept_bytes = 0
 
     # -- the life of a call, in its order ----------------------------------------------------
 
-    def method(self, name: bytes) -> Method:
-        """Return what is known of a method, from its first call on."""
-        known = self.methods.get(name)
+    def methods_of(self, endpoint: str) -> dict[bytes, Method]:
+        """Return the methods that were called at an endpoint, to which more will be added."""
+        return self.methods.setdefault(endpoint, {})
+
+    def method(self, methods: dict[bytes, Method], name: bytes) -> Method:
+        """Return what is known of a method at an endpoint, from its first call on."""
+        known = methods.get(name)
         if known is None:
-            is_odd = len(self.methods) >= _MOST_METHODS or len(name) > _LONGEST_METHOD
+            is_odd = len(methods) >= _MOST_METHODS or len(name) > _LONGEST_METHOD
             known = self._describe(name)
-            # One of many without a row of its own is counted with its kind.
-            key = b"%d %d %s" % (known.pool_index, known.is_idempotent, _OTHER_METHODS)
-            known = self.methods.setdefault(key if is_odd else name, known)
+            if is_odd:
+                # One of many without a row of its own is counted with its kind.
+                known.name = _OTHER_METHODS.decode()
+                name = b"%d %d %s" % (known.pool_index, known.is_idempotent, _OTHER_METHODS)
+            known = methods.setdefault(name, known)
         return known
 
     def _describe(self, name: bytes) -> Method:

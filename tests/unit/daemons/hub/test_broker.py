@@ -161,9 +161,11 @@ def test_names_without_end_do_not_fill_the_memory() -> None:
     hub.worker()
     for number in range(1500):
         hub.call(client, f"m{number}")
-    methods = hub.broker.switch.methods
+    (methods,) = hub.broker.switch.methods.values()
     assert len(methods) < 1010
     assert sum(each.counters.opened for each in methods.values()) == 1500
+    (others,) = (each for each in methods.values() if each.name == "(others)")
+    assert others.counters.opened == 500
 
 
 def test_a_stream_that_its_client_closes_is_over() -> None:
