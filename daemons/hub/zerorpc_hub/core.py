@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import gevent
+from prometheus_client import Metric
 
 from zerorpc.errors import EndpointError
 from zerorpc_daemon.core import Core, Refused, StartError
 from zerorpc_daemon.journal import EventLog
 from zerorpc_hub.config import Config, Hub
+from zerorpc_hub.exposition import Exposition
 from zerorpc_hub.proxy import Proxy
+from zerorpc_hub.steering import Steering
 
 # Descriptors for everything that is no connection: log, admin port, epoll, listeners.
 _OTHER_FILES = 64
@@ -24,6 +27,8 @@ class HubCore(Core[Config]):
     def __init__(self, config: Config, log: EventLog) -> None:
         self._config, self._log = config, log
         self.proxies: dict[str, Proxy] = {}
+        steering = Steering(self.proxies, log)
+        self.commands, self.views = steering.commands, steering.views
 
     def start(self) -> None:
         """Open all endpoints of all hubs, or none of them."""
@@ -106,6 +111,13 @@ class HubCore(Core[Config]):
     def statistics(self) -> Mapping[str, Any]:
         """Return what each hub counted."""
         return {"hubs": {name: proxy.statistics() for name, proxy in self.proxies.items()}}
+
+    def metrics(self) -> Iterable[Metric]:
+        """Return the same for Prometheus."""
+        exposition = Exposition()
+        for name, proxy in self.proxies.items():
+            exposition.add(name, proxy.statistics())
+        return exposition.families()
 
     def _allow_files(self, config: Config) -> None:
         """Raise the soft limit of descriptors to what the configuration may need."""

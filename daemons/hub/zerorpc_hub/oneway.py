@@ -14,7 +14,7 @@ from zerorpc_daemon.journal import EventLog
 from zerorpc_hub.config import Way
 from zerorpc_hub.fanout import Fanout
 from zerorpc_hub.pipeline import Pipeline
-from zerorpc_hub.traffic import Traffic
+from zerorpc_hub.traffic import Traffic, short_name
 
 
 class FanoutTraffic(Traffic):
@@ -26,6 +26,7 @@ class FanoutTraffic(Traffic):
         super().__init__()
         self.log = log
         self.fanout = Fanout()
+        self.there = There()
 
     def front(self, endpoint: str) -> Owner:
         """Return the owner of publishers."""
@@ -47,12 +48,17 @@ class FanoutTraffic(Traffic):
 
     def statistics(self) -> Mapping[str, Any]:
         """Return what it counted, as plain data."""
-        fanout = self.fanout
+        fanout, there = self.fanout, self.there
         return {
+            "publishers": there.count("in"),
             "subscribers": len(fanout.subscribers),
-            "received": fanout.received,
-            "sent": fanout.sent,
+            "messages": {"in": fanout.received, "out": fanout.sent},
             "dropped": dict(fanout.dropped),
+            "by_endpoint": there.plain(),
+            "by_subscriber": {
+                short_name(each.peer): {"sent": each.sent, "missed": each.missed}
+                for each in fanout.subscribers
+            },
         }
 
 
@@ -65,6 +71,7 @@ class PipelineTraffic(Traffic):
         super().__init__()
         self.log = log
         self.pipeline = Pipeline(most, most_bytes)
+        self.there = There()
         self._held: dict[Connection, None] = {}
 
     def front(self, endpoint: str) -> Owner:
@@ -100,24 +107,54 @@ class PipelineTraffic(Traffic):
 
     def statistics(self) -> Mapping[str, Any]:
         """Return what it counted, as plain data."""
-        pipeline = self.pipeline
+        pipeline, there = self.pipeline, self.there
         return {
+            "pushers": there.count("in"),
             "pullers": len(pipeline.pullers),
-            "received": pipeline.received,
-            "sent": pipeline.sent,
+            "messages": {"in": pipeline.received, "out": pipeline.sent},
             "queued": pipeline.queued,
+            "queued_bytes": pipeline.queued_bytes,
+            "queue_max": pipeline.most,
+            "by_endpoint": there.plain(),
+            "by_puller": {short_name(each.peer): {"sent": each.sent} for each in pipeline.pullers},
+        }
+
+
+class There:
+    """Which connections are there, by endpoint."""
+
+    # Publishers and pushers have no object of their own, so that somebody has to know them.
+
+    def __init__(self) -> None:
+        self._peers: dict[str, tuple[str, set[Connection]]] = {}
+
+    def at(self, endpoint: str, side: str) -> set[Connection]:
+        """Return those at an endpoint, to which others are added."""
+        return self._peers.setdefault(endpoint, (side, set()))[1]
+
+    def count(self, side: str) -> int:
+        """Return how many there are at a side."""
+        return sum(len(peers) for at, peers in self._peers.values() if at == side)
+
+    def plain(self) -> dict[str, Any]:
+        """Return their number by endpoint."""
+        return {
+            endpoint: {"side": side, "peers": len(peers)}
+            for endpoint, (side, peers) in self._peers.items()
         }
 
 
 class _Side:
     """What all four kinds of peers have in common: they come and go, and the log is told."""
 
-    kind = ""
+    kind = side = ""
 
-    def __init__(self, log: EventLog, endpoint: str) -> None:
+    def __init__(self, log: EventLog, there: There, endpoint: str) -> None:
         self._log, self._endpoint = log, endpoint
+        self._there = there.at(endpoint, self.side)
 
     def on_ready(self, connection: Connection) -> None:
+        self._there.add(connection)
         self._log.info(f"{self.kind} connected", peer=connection.remote, endpoint=self._endpoint)
 
     def on_full(self, connection: Connection) -> None:
@@ -127,6 +164,7 @@ class _Side:
         """Do nothing, as for `on_full`."""
 
     def on_closed(self, connection: Connection, reason: str) -> None:
+        self._there.discard(connection)
         if connection.was_ready:
             self._log.info(f"{self.kind} gone", peer=connection.remote, why=reason)
         else:
@@ -136,10 +174,10 @@ class _Side:
 
 
 class _Publishers(_Side):
-    kind = "publisher"
+    kind, side = "publisher", "in"
 
     def __init__(self, traffic: FanoutTraffic, endpoint: str) -> None:
-        super().__init__(traffic.log, endpoint)
+        super().__init__(traffic.log, traffic.there, endpoint)
         self._traffic = traffic
 
     def on_ready(self, connection: Connection) -> None:
@@ -153,10 +191,10 @@ class _Publishers(_Side):
 
 
 class _Subscribers(_Side):
-    kind = "subscriber"
+    kind, side = "subscriber", "out"
 
     def __init__(self, traffic: FanoutTraffic, endpoint: str) -> None:
-        super().__init__(traffic.log, endpoint)
+        super().__init__(traffic.log, traffic.there, endpoint)
         self._fanout = traffic.fanout
 
     def on_ready(self, connection: Connection) -> None:
@@ -179,10 +217,10 @@ class _Subscribers(_Side):
 
 
 class _Pushers(_Side):
-    kind = "pusher"
+    kind, side = "pusher", "in"
 
     def __init__(self, traffic: PipelineTraffic, endpoint: str) -> None:
-        super().__init__(traffic.log, endpoint)
+        super().__init__(traffic.log, traffic.there, endpoint)
         self._traffic = traffic
 
     def on_messages(self, connection: Connection, messages: list[Message]) -> None:
@@ -193,10 +231,10 @@ class _Pushers(_Side):
 
 
 class _Pullers(_Side):
-    kind = "puller"
+    kind, side = "puller", "out"
 
     def __init__(self, traffic: PipelineTraffic, endpoint: str) -> None:
-        super().__init__(traffic.log, endpoint)
+        super().__init__(traffic.log, traffic.there, endpoint)
         self._traffic = traffic
 
     def on_ready(self, connection: Connection) -> None:

@@ -136,10 +136,12 @@ class Proxy:
             "type": self.hub.type,
             "in": [each.endpoint for each in self.doors.values() if each.wish.side == "in"],
             "out": [each.endpoint for each in self.doors.values() if each.wish.side == "out"],
+            "is_ready": self.unready() is None,
             "connections": len(self.board.connections),
             "closed": dict(self.board.closed),
             "refused_connections": dict(self.doorkeeper.refused),
-            "held_back": self.traffic.relay.holds,
+            "held_back": self.traffic.relay.held,
+            "times_held_back": self.traffic.relay.holds,
             **self.traffic.statistics(),
         }
 

@@ -17,7 +17,9 @@ from gevent import get_hub
 from zerorpc.connection import Connection, Owner
 from zerorpc.zmtp import Message
 from zerorpc_daemon.journal import EventLog
+from zerorpc_hub.account import Ledger
 from zerorpc_hub.broker import Broker
+from zerorpc_hub.calls import Worker
 from zerorpc_hub.config import Way
 from zerorpc_hub.policy import Policy
 from zerorpc_hub.traffic import Traffic, short_name
@@ -35,6 +37,7 @@ class CallTraffic(Traffic):
         super().__init__()
         self.log = log
         self.broker = Broker(policy, instance=os.urandom(24), random=random.random, now=monotonic())
+        self.ledger = Ledger(self.broker, monotonic())
         self._loop = get_hub().loop
         self._due = self.broker.deadline
         self._timer = self._loop.timer(max(_LEAST_DELAY, self._due - monotonic()))
@@ -67,6 +70,13 @@ class CallTraffic(Traffic):
         self._timer.close()
         self.relay.send(self.broker.end())
 
+    def set_draining(self, worker: Worker, *, is_draining: bool) -> None:
+        """Give a worker no new calls, or calls again."""
+        if is_draining:
+            self.broker.drain(worker)
+        else:
+            self.relay.send(self.broker.undrain(worker, monotonic()))
+
     def arm(self) -> None:
         """See to it that the broker gets its turn when it is due."""
         due = self.broker.deadline
@@ -81,7 +91,10 @@ class CallTraffic(Traffic):
         self._timer.start(self._look)
 
     def _look(self) -> None:
-        self.relay.send(self.broker.on_deadline(monotonic()))
+        now = monotonic()
+        self.relay.send(self.broker.on_deadline(now))
+        if now >= self.ledger.due:  # the broker's own turns come often enough
+            self.ledger.note(now)
         self.tell()
         self._set_timer(self.broker.deadline)
 
@@ -93,15 +106,7 @@ class CallTraffic(Traffic):
 
     def statistics(self) -> Mapping[str, Any]:
         """Return what it counted, as plain data."""
-        traffic = self.broker.switch.traffic
-        return {
-            "clients": len(self.broker.clients),
-            "workers": len(self.broker.workers),
-            "queued": sum(len(pool.queue) for pool in self.broker.switch.pools),
-            "in_flight": self.in_progress,
-            "refused": dict(traffic.refused),
-            "dropped": dict(traffic.dropped),
-        }
+        return self.ledger.plain(monotonic())
 
 
 class _Clients:
@@ -110,6 +115,7 @@ class _Clients:
     def __init__(self, traffic: CallTraffic, endpoint: str) -> None:
         self._traffic, self._endpoint = traffic, endpoint
         self._relay, self._broker = traffic.relay, traffic.broker
+        self._broker.switch.methods_of(endpoint)  # so that it is told of before anyone comes
 
     def on_ready(self, connection: Connection) -> None:
         connection.tag = self._broker.add_client(connection, short_name(connection), self._endpoint)
@@ -146,6 +152,7 @@ class _Workers:
     def __init__(self, traffic: CallTraffic, endpoint: str, pool: str, way: Way) -> None:
         self._traffic, self._endpoint, self._pool, self._way = traffic, endpoint, pool, way
         self._relay, self._broker = traffic.relay, traffic.broker
+        traffic.ledger.expect(endpoint)
 
     def on_ready(self, connection: Connection) -> None:
         worker, sends = self._broker.add_worker(
@@ -189,6 +196,8 @@ class _Workers:
             connection.tag, monotonic(), connection.unsent_messages, _SAID.get(reason, reason)
         )
         self._relay.send(sends)
+        # Last: the calls that it lost belong to what it did.
+        self._traffic.ledger.bury(connection.tag)
         self._traffic.arm()
 
 
@@ -198,4 +207,5 @@ _SAID = {
     "reset": "its connection broke",
     "broken": "its connection broke",
     "silent": "it does not answer",
+    "kicked": "an operator hung up on it",
 }

@@ -59,6 +59,12 @@ def histogram() -> list[int]:
     return [0] * _BUCKETS
 
 
+def add_up(into: list[int], counts: list[int]) -> None:
+    """Add what one histogram counts to another."""
+    for bucket, count in enumerate(counts):
+        into[bucket] += count
+
+
 def bucket_of(seconds: float) -> int:
     """Return the bucket that counts something which took so long."""
     microseconds = int(seconds * 1e6)

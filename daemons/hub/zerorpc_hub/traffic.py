@@ -56,5 +56,10 @@ class Traffic(ABC):
 
 
 def short_name(connection: Connection) -> str:
-    """Return a peer's name as people read it in a message: `10.0.0.1:4711`."""
-    return connection.remote.removeprefix("tcp://")
+    """Return a peer's name as people read it in a message: `10.0.0.1:4711`.
+
+    Those of a unix socket have none of their own; the number of the descriptor tells them apart.
+    """
+    if connection.remote.startswith("tcp://"):
+        return connection.remote.removeprefix("tcp://")
+    return f"{connection.remote}#{connection.fileno()}"

@@ -1,0 +1,112 @@
+"""The other end of the admin port: for commands that look at a running daemon, or steer one."""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+# Where the token is taken from if no file is named: not from an option, which others can see in
+# the list of processes.
+TOKEN_VARIABLE = "ZERORPC_ADMIN_TOKEN"
+_TIMEOUT_S = 10.0
+
+
+class AdminError(Exception):
+    """The daemon cannot be asked, or says no; the text is one line for the user."""
+
+
+class AdminClient:
+    """Asks one admin port, `http://HOST:PORT` or just `HOST:PORT`; raises `AdminError`."""
+
+    def __init__(self, url: str, token: str | None = None, timeout: float = _TIMEOUT_S) -> None:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        # `urlsplit` looks at the port only when it is asked for.
+        try:
+            port = parts.port
+        except ValueError:
+            port = None
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise AdminError(f"{url!r} should be like http://127.0.0.1:9470")
+        self._is_tls = parts.scheme == "https"
+        self._host, self._port = parts.hostname, port
+        self._base = parts.path.rstrip("/")
+        self._timeout = timeout
+        self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        self.name = parts.netloc
+
+    def get(self, path: str, arguments: Mapping[str, Any] | None = None) -> Any:
+        """Return what a view tells."""
+        query = f"?{urlencode(arguments)}" if arguments else ""
+        return self._ask("GET", quote(path) + query, None)
+
+    def post(self, path: str, arguments: Mapping[str, Any] | None = None) -> Any:
+        """Have a command done, and return what it says."""
+        return self._ask("POST", quote(path), json.dumps(arguments or {}))
+
+    def _ask(self, method: str, target: str, body: str | None) -> Any:
+        # A connection for each question: they are seconds apart, and idle ones are hung up on.
+        kind = http.client.HTTPSConnection if self._is_tls else http.client.HTTPConnection
+        connection = kind(self._host, self._port, timeout=self._timeout)
+        try:
+            connection.request(method, self._base + target, body, self._headers)
+            answer = connection.getresponse()
+            status, data = answer.status, answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise AdminError(f"{self.name}: {_reason(error)}") from None
+        finally:
+            connection.close()
+        # Something else may listen there, and answer in HTML.
+        try:
+            value = json.loads(data)
+        except ValueError:
+            raise AdminError(f"{self.name}: this is not an admin port") from None
+        if status == 401:
+            raise AdminError(
+                f"{self.name}: a token is needed: --token-file FILE, or {TOKEN_VARIABLE}"
+            )
+        if status != 200:
+            said = value.get("error") if isinstance(value, dict) else None
+            raise AdminError(f"{self.name}: {said or f'status {status}'}")
+        return value
+
+
+def add_options(parser: argparse.ArgumentParser, default_url: str) -> None:
+    """Add to a command line where to ask, and how to be let in; `client_of` reads them."""
+    parser.add_argument(
+        "url",
+        nargs="?",
+        default=default_url,
+        metavar="URL",
+        help=f"the admin port (default: {default_url})",
+    )
+    parser.add_argument(
+        "--token-file",
+        type=Path,
+        metavar="FILE",
+        help=f"its first line is the admin port's token (default: ${TOKEN_VARIABLE})",
+    )
+
+
+def client_of(options: argparse.Namespace) -> AdminClient:
+    """Return the client that the options ask for; raises `AdminError`."""
+    token = os.environ.get(TOKEN_VARIABLE)
+    if options.token_file is not None:
+        try:
+            token = options.token_file.read_text().partition("\n")[0].strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise AdminError(f"{options.token_file}: {_reason(error)}") from None
+    return AdminClient(options.url, token)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return str(error) or type(error).__name__
