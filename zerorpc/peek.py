@@ -37,6 +37,7 @@ _RESPONSE_TO = b"\xabresponse_to"
 _V3_DEADLINE = b"\xa1v\x03\xabdeadline_ms"
 _DEADLINE = b"\xabdeadline_ms"
 _BIN_32 = b"\xc4\x20"
+_OK = b"\xa2OK"
 _TEXT_36 = b"\xd9\x24"
 
 # MessagePack's unsigned integers by their first byte: how many bytes follow.
@@ -74,12 +75,41 @@ def peek(blob: Blob) -> Peeked:
     return response_to, message_id, name, 3, deadline_ms, False
 
 
+def peek_opening(blob: Blob) -> tuple[Id, bytes, int | None] | None:
+    """Return id, name and `deadline_ms` of what opens a call in Python's layout, None for others.
+
+    For where most events do: half of the cost of `peek`.
+    """
+    if type(blob) is not bytes:
+        return None
+    head = blob[:15]
+    deadline_ms: int | None = None
+    try:
+        if head == _STOCK_OPENING and blob[47:50] == _V3:
+            at = 50
+        elif head == _STOCK_TIMED and blob[47:62] == _V3_DEADLINE:
+            if blob[62] == 0xCD:  # from 0.3 to 65 s, as most are
+                deadline_ms, at = (blob[63] << 8) + blob[64], 65
+            else:
+                deadline_ms, at = _uint_at(blob, 62)
+        else:
+            return None
+        end = at + blob[at] - 0x9F
+    except IndexError:
+        return None
+    name = blob[at + 1 : end]
+    # Not so where the byte was no short text's, or the text is not whole.
+    return (blob[13:47], name, deadline_ms) if 0 <= end - at - 1 == len(name) <= 31 else None
+
+
 def peek_answer(blob: Blob) -> bytes | None:
     """Return the name of an answer that is laid out as usual and says no more, None for others.
 
     For where only the end of a conversation matters: a third of the cost of `peek`.
     """
     if blob[:15] == _STOCK_TIMED and blob[47:62] == _V3_RESPONSE_TO:
+        if blob[96:99] == _OK and blob[62:64] == _BIN_32:
+            return b"OK"
         at = 62
     elif blob[:18] == _NODE_ANSWER and blob[54:66] == _RESPONSE_TO:
         at = 66

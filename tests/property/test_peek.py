@@ -11,7 +11,7 @@ from msgpack import packb, unpackb
 
 from tests.property.messagepack import TEXTS, VALUES
 from zerorpc.errors import RemoteProtocolError
-from zerorpc.peek import less_time, peek, peek_answer
+from zerorpc.peek import less_time, peek, peek_answer, peek_opening
 
 IDS = (
     st.binary(min_size=32, max_size=32)
@@ -61,6 +61,10 @@ def test_every_event_is_read_as_a_decoder_reads_it(
     )
     if "response_to" in header:
         assert peek_answer(blob) in (None, name.encode())
+        assert peek_opening(blob) is None
+    else:
+        _, message_id, *rest = peek(blob)
+        assert peek_opening(blob) in (None, (message_id, rest[0], rest[2]))
 
 
 @given(headers(), NAMES, VALUES, st.integers(min_value=0, max_value=1 << 41))
@@ -78,7 +82,9 @@ def test_shortening_changes_nothing_else(
 @given(st.binary(max_size=200))
 def test_garbage_is_read_or_refused(garbage: bytes) -> None:
     for blob in (garbage, b"\x93\x82\xaamessage_id\xc4\x20" + garbage, b"\x93" + garbage):
+        opening = peek_opening(blob)
         with suppress(RemoteProtocolError):
-            peek(blob)
+            peeked = peek(blob)
+            assert opening in (None, (peeked[1], peeked[2], peeked[4]))
         peek_answer(blob)
         less_time(blob, 1)

@@ -9,7 +9,7 @@ from msgpack import packb, unpackb
 
 from tests.data import PEERS, Captured, load
 from zerorpc.errors import RemoteProtocolError
-from zerorpc.peek import less_time, peek, peek_answer
+from zerorpc.peek import less_time, peek, peek_answer, peek_opening
 
 # One-way messages have no answer, and the old ones among them no id.
 DECENT = [
@@ -76,6 +76,17 @@ def test_whatever_is_cut_off_is_told(end: int) -> None:
     with pytest.raises(RemoteProtocolError, match="malformed"):
         peek(whole[:end])
     assert peek_answer(whole[:end]) is None
+
+
+@pytest.mark.parametrize("timing", [{}, {"deadline_ms": 100}, {"deadline_ms": 30_000}])
+def test_calls_of_python_are_read_fast_or_not_at_all(timing: dict[str, Any]) -> None:
+    head = packb({"message_id": b"m" * 32, "v": 3, **timing})
+    whole = b"\x93" + head + packb("method") + packb([1])
+    call_id, deadline_ms = packb(b"m" * 32), timing.get("deadline_ms")
+    assert peek_opening(whole) == (call_id, b"method", deadline_ms)
+    for end in range(len(whole) - 2):
+        assert peek_opening(whole[:end]) is None
+    assert peek_opening(memoryview(whole)) is None
 
 
 @pytest.mark.parametrize("deadline_ms", [0, 127, 128, 255, 256, 65535, 65536, 1 << 32])

@@ -2,7 +2,8 @@
 
 Every balance holds the workers that may take a call and finds the best in a time that does not grow
 with their number: 1,000 workers cost what 3 do. `add` and `discard` are for workers that become
-eligible or cease to be, `moved` for one whose load has changed.
+eligible or cease to be, `moved` for one that has become better: it has fewer calls than when it was
+`placed`, or answers faster. That one has become worse is noticed when it would be chosen.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from math import log2
 from typing import Protocol
 
-from zerorpc_hub.calls import Worker
+from zerorpc_hub.calls import NOT_PLACED, Worker
 
 
 class Balance(Protocol):
@@ -25,7 +26,7 @@ class Balance(Protocol):
         """Let go of one that may not."""
 
     def moved(self, worker: Worker) -> None:
-        """Notice that the load of a worker has changed."""
+        """Notice that a worker has become better, or worse."""
 
     def choose(self, random: float) -> Worker | None:
         """Return the best one, None without any; `random` is in [0, 1)."""
@@ -34,10 +35,12 @@ class Balance(Protocol):
 class Ladder:
     """Workers on rungs by what one more call there would cost; the lowest rung is the best.
 
-    The same choice as a scan of all, with a random one among equals, but each step is O(1).
+    The same choice as a scan of all, with a random one among equals, but each step is O(1). A
+    worker stands on its rung or on a lower one, so that a call which comes and goes before the next
+    choice costs no step at all. `cost` is asked for a worker with so many calls, one more included.
     """
 
-    def __init__(self, cost: Callable[[Worker], int]) -> None:
+    def __init__(self, cost: Callable[[Worker, int], int]) -> None:
         self._cost = cost
         self._rungs: list[list[Worker]] = [[]]
         self._lowest = 0
@@ -52,9 +55,10 @@ class Ladder:
         """Let go of one that may not."""
         self._count -= 1
         self._take(worker)
+        worker.placed = NOT_PLACED
 
     def moved(self, worker: Worker) -> None:
-        """Notice that the load of a worker has changed."""
+        """Notice that a worker has become better, or worse."""
         self._take(worker)
         self._put(worker)
 
@@ -63,11 +67,23 @@ class Ladder:
         if not self._count:
             return None
         rungs, lowest = self._rungs, self._lowest
-        while not rungs[lowest]:
-            lowest += 1
-        self._lowest = lowest
-        rung = rungs[lowest]
-        return rung[int(random * len(rung))]
+        while True:
+            rung = rungs[lowest]
+            if not rung:
+                lowest += 1
+                continue
+            slot = int(random * len(rung))
+            worker = rung[slot]
+            # The only one need not climb with each call.
+            if worker.placed == len(worker.calls) or self._count == 1:
+                self._lowest = lowest
+                return worker
+            last = rung.pop()
+            if last is not worker:
+                rung[slot], last.slot = last, slot
+            self._lowest = lowest
+            self._put(worker)
+            lowest = self._lowest
 
     def _take(self, worker: Worker) -> None:
         # The last of the rung fills the gap, so nothing behind it moves.
@@ -78,11 +94,14 @@ class Ladder:
             last.slot = worker.slot
 
     def _put(self, worker: Worker) -> None:
-        at = worker.rung = self._cost(worker)
+        worker.placed = calls = len(worker.calls)
+        worker.rung = at = self._cost(worker, calls + len(worker.orphans) + 1)
         rungs = self._rungs
-        while at >= len(rungs):
-            rungs.append([])
-        rung = rungs[at]
+        try:
+            rung = rungs[at]
+        except IndexError:
+            rungs += ([] for _ in range(at + 1 - len(rungs)))
+            rung = rungs[at]
         worker.slot = len(rung)
         rung.append(worker)
         if at < self._lowest:
@@ -99,6 +118,7 @@ class RoundRobin:
     def add(self, worker: Worker) -> None:
         """Take in a worker that may take calls from now on."""
         worker.turns = 0
+        worker.placed = NOT_PLACED  # nor does it ever move
         self._turn[worker] = None
 
     def discard(self, worker: Worker) -> None:
@@ -119,15 +139,14 @@ class RoundRobin:
         return None
 
 
-def outstanding(worker: Worker) -> int:
-    """Return the cost of one more call where the number of calls decides."""
-    return int((len(worker.calls) + len(worker.orphans) + 1) * worker.ratio)
+def outstanding(worker: Worker, load: int) -> int:
+    """Return what a load costs where the number of calls decides."""
+    return load if worker.ratio == 1 else int(load * worker.ratio)
 
 
-def expected_wait(worker: Worker) -> int:
+def expected_wait(worker: Worker, load: int) -> int:
     """Return the cost where latency decides too, in eighths of a doubling: 9 % are equal."""
-    microseconds = worker.ewma * (len(worker.calls) + len(worker.orphans) + 1) * worker.ratio * 1e6
-    return int(8 * log2(microseconds + 1))
+    return int(8 * log2(worker.ewma * load * worker.ratio * 1e6 + 1))
 
 
 def balance(kind: str) -> Balance:

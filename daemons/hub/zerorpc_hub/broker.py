@@ -28,8 +28,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from zerorpc.errors import RemoteProtocolError
-from zerorpc.peek import peek, peek_answer
-from zerorpc.wire import DRAINING
+from zerorpc.peek import peek, peek_answer, peek_opening
+from zerorpc.wire import DRAINING, VERSION
 from zerorpc_hub.calls import Call, Client, Frames, Worker
 from zerorpc_hub.policy import Policy
 from zerorpc_hub.recovery import Recovery
@@ -147,28 +147,50 @@ class Broker:
 
     def from_client(self, client: Client, messages: Sequence[Frames], now: float) -> list[Send]:
         """Take in messages of a client."""
-        calls, dropped = client.calls, self.switch.traffic.dropped
+        switch, ids, methods = self.switch, self.switch.ids, client.methods
+        start, pools, random = switch.start, switch.pools, switch.random
         for frames in messages:
-            try:
-                response_to, call_id, name, version, deadline_ms, _ = peek(frames[-1])
-            except RemoteProtocolError as error:
-                dropped[error.reason] += 1
+            # Most are calls of known methods that some worker can take. Whatever is the least
+            # unusual takes the longer way, with the same result.
+            opening = peek_opening(frames[-1])
+            if opening is None:
+                self._take_in(client, frames, now)
                 continue
-            if response_to is None:
-                # Always there where there is no `response_to`, but the type does not say so.
-                call = self._open(client, call_id or b"", name, frames, version, now)
-                if call is not None:
-                    self._place(call, deadline_ms, now)
+            call_id, name, deadline_ms = opening
+            method = methods.get(name)
+            if method is None or call_id in ids or len(frames) != 2 or self.is_draining:
+                self._open(client, call_id, name, frames, VERSION, deadline_ms, now)
                 continue
-            call = calls.get(response_to)
-            if call is None:
-                dropped["late"] += 1
-            elif call.worker is None:
-                self._while_waiting(call, name, frames, now)
+            call = Call(call_id, client, method, frames, now)
+            if deadline_ms is not None:
+                call.expires = now + deadline_ms / 1000
+            worker = pools[method.pool_index].choose(random())
+            if worker is None:
+                self._queue(call)
             else:
-                self._pass_on(call, call.worker, name, frames, now)
-        self.switch.traffic.from_clients += len(messages)
+                start(call, worker, frames)
+        switch.traffic.from_clients += len(messages)
         return self._sends()
+
+    def _take_in(self, client: Client, frames: Frames, now: float) -> None:
+        """Take in any event of a client."""
+        dropped = self.switch.traffic.dropped
+        try:
+            response_to, call_id, name, version, deadline_ms, _ = peek(frames[-1])
+        except RemoteProtocolError as error:
+            dropped[error.reason] += 1
+            return
+        if response_to is None:
+            # Always there where there is no `response_to`, but the type does not say so.
+            self._open(client, call_id or b"", name, frames, version, deadline_ms, now)
+            return
+        call = client.calls.get(response_to)
+        if call is None:
+            dropped["late"] += 1
+        elif call.worker is None:
+            self._while_waiting(call, name, frames, now)
+        else:
+            self._pass_on(call, call.worker, name, frames, now)
 
     def _open(
         self,
@@ -177,45 +199,57 @@ class Broker:
         name: bytes,
         frames: Frames,
         version: int,
+        deadline_ms: int | None,
         now: float,
-    ) -> Call | None:
-        """Return a new call, unless what opens it is refused."""
+    ) -> None:
+        """Take in a new call, unless what opens it is refused."""
         switch = self.switch
         if name.startswith(_CONTROL_PREFIX):
             switch.traffic.dropped["stray_control"] += 1
-            return None
-        if call_id in switch.ids:
-            # An ERR would end the call that the client has under this id.
-            if call_id in client.calls:
-                switch.traffic.dropped["duplicate_id"] += 1
-            else:
-                message = "another client has a call with this id; this one was not started"
-                switch.refuse(client, call_id, frames, version, "DuplicateId", message)
-            return None
-        if self.is_draining:
-            message = f"hub {self.policy.name!r} is draining; this call was not started"
-            switch.refuse(client, call_id, frames, version, DRAINING, message)
-            return None
+            return
+        if self._refuses(client, call_id, frames, version):
+            return
+        if len(frames) == 1:
+            frames = [b"", *frames]  # or the worker would take the token for the delimiter
+        call = Call(call_id, client, switch.method(client.methods, name), frames, now)
         if len(frames) != 2:
-            if len(frames) == 1:
-                frames = [b"", *frames]  # or the worker would take the token for the delimiter
-            elif len(frames) - 2 > self.policy.max_hops:
-                message = f"this call has passed {len(frames) - 2} hubs: do they form a circle?"
-                switch.refuse(client, call_id, frames, version, "TooManyHops", message)
-                return None
-        return Call(call_id, client, switch.method(client.methods, name), frames, version, now)
-
-    def _place(self, call: Call, deadline_ms: int | None, now: float) -> None:
-        """Give a new call to a worker, or let it wait, or refuse it."""
-        switch = self.switch
+            call.envelope = frames[:-1]
+        call.version = version
         if deadline_ms is not None:
             call.expires = now + deadline_ms / 1000
+        worker = switch.pools[call.method.pool_index].choose(switch.random())
+        if worker is None:
+            self._queue(call)
+        else:
+            switch.start(call, worker, frames)
+
+    def _refuses(self, client: Client, call_id: bytes, frames: Frames, version: int) -> bool:
+        """Tell whether a call is not to be begun; its client is told."""
+        switch = self.switch
+        if call_id in client.calls:
+            # An ERR would end the call that the client has under this id.
+            switch.traffic.dropped["duplicate_id"] += 1
+            return True
+        hops = len(frames) - 2
+        if call_id in switch.ids:
+            kind = "DuplicateId"
+            message = "another client has a call with this id; this one was not started"
+        elif self.is_draining:
+            kind = DRAINING
+            message = f"hub {self.policy.name!r} is draining; this call was not started"
+        elif hops > self.policy.max_hops:
+            kind = "TooManyHops"
+            message = f"this call has passed {hops} hubs: do they form a circle?"
+        else:
+            return False
+        switch.refuse(client, call_id, frames, version, kind, message)
+        return True
+
+    def _queue(self, call: Call) -> None:
+        """Let a new call wait for a worker, or refuse it."""
+        switch = self.switch
         pool = switch.pools[call.method.pool_index]
-        worker = pool.choose(switch.random())
-        if worker is not None:
-            switch.accept(call)
-            switch.dispatch(call, worker, now)
-        elif pool.queue.has_room(len(call.kept[-1]) if call.kept else 0):
+        if pool.queue.has_room(len(call.kept[-1]) if call.kept else 0):
             switch.accept(call)
             switch.enqueue(call)
             self._watch.hurry(pool)
@@ -258,7 +292,8 @@ class Broker:
     def from_worker(self, worker: Worker, messages: Sequence[Frames], now: float) -> list[Send]:
         """Take in messages of a worker."""
         calls, switch = worker.calls, self.switch
-        out = switch.out
+        out, finish = switch.out, switch.finish
+        has_finished = False
         for frames in messages:
             call = calls.get(frames[0])  # type: ignore[arg-type]  # small frames come as bytes
             if call is None:
@@ -270,18 +305,26 @@ class Broker:
                 if is_error and self._recovery.refused(call, worker, frames[-1], now):
                     continue
                 out.append((call.client.peer, frames[1:]))
-                switch.finish(call, worker, now, is_error=is_error)
+                finish(call, worker, now, is_error=is_error)
+                has_finished = True
             elif name:
                 out.append((call.client.peer, frames[1:]))
-                if name == _HEARTBEAT:
-                    call.gap = max(call.gap, now - call.heard)
-                elif not call.is_answered:
-                    call.is_answered = True
-                if call.kept is not None and (call.is_answered or not call.method.is_idempotent):
-                    switch.release(call)
-                call.heard = now
+                self._hear(call, name, now)
+        # Once for all, since what was said of this worker holds for all its calls.
+        if has_finished:
+            switch.settle(worker, now)
         switch.traffic.from_workers += len(messages)
         return self._sends()
+
+    def _hear(self, call: Call, name: bytes, now: float) -> None:
+        """Notice that a worker has said something that does not end its call."""
+        if name == _HEARTBEAT:
+            call.gap = max(call.gap, now - call.heard)
+        else:
+            call.is_answered = True
+        if call.kept is not None and (call.is_answered or not call.method.is_idempotent):
+            self.switch.release(call)
+        call.heard = now
 
     def _read(self, worker: Worker, frames: Frames) -> bytes | None:
         """Return the name of an event that is not laid out as usual, None for what is none."""

@@ -9,66 +9,48 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from zerorpc.wire import Blob
+from zerorpc.wire import VERSION, Blob
 from zerorpc_hub.statistics import Counters, Method, histogram
 
 Frames = Sequence[Blob]
 # What a client that is no hub puts before its events, and wants before its answers.
 PLAIN: Sequence[Blob] = (b"",)
+# The `placed` of a worker that no balance holds.
+NOT_PLACED = -1
+# The numbers of messages to a worker, which are the tokens of calls, begin anew after so many.
+NUMBERS = 1 << 40
 
 
 class Call:
     """A conversation that a client opened.
 
     `worker` is None while it waits in the queue, `client` stays. `kept` is the opening message and
-    `later` what the client said after it, for as long as they may have to be sent (again). Times
-    are instants; `gap` is the longest pause between heartbeats that was seen, 0 if none was.
+    `later` what the client said after it, for as long as they may have to be sent (again); a large
+    `kept` is counted. `envelope` stands before what the client gets. Times are instants; `gap` is
+    the longest pause between heartbeats that was seen, 0 if none was.
     """
 
-    __slots__ = (
-        "attempts",
-        "client",
-        "envelope",
-        "expires",
-        "gap",
-        "heard",
-        "id",
-        "is_answered",
-        "kept",
-        "later",
-        "method",
-        "number",
-        "opened",
-        "sent",
-        "token",
-        "version",
-        "worker",
-    )
+    # Not slots: what few calls need has its value here and costs the others nothing, where to set
+    # it for each would take as long as to route an event.
+    worker: Worker | None = None
+    token = b""
+    later: list[Frames] | None = None
+    envelope: Sequence[Blob] = PLAIN
+    version = VERSION
+    expires: float | None = None
+    gap = 0.0
+    attempts = 0
+    is_answered = False
+    is_counted = False
 
     def __init__(
-        self,
-        call_id: bytes,
-        client: Client,
-        method: Method,
-        frames: Frames,
-        version: int,
-        now: float,
+        self, call_id: bytes, client: Client, method: Method, frames: Frames, now: float
     ) -> None:
         self.id = call_id
         self.client = client
         self.method = method
-        self.version = version
-        self.envelope: Sequence[Blob] = PLAIN if len(frames) == 2 else frames[:-1]
         self.kept: Frames | None = frames
-        self.later: list[Frames] | None = None
         self.opened = self.sent = self.heard = now
-        self.expires: float | None = None
-        self.gap = 0.0
-        self.worker: Worker | None = None
-        self.token = b""
-        self.number = 0  # which message to its worker the opening one was
-        self.attempts = 0
-        self.is_answered = False
 
 
 class Client:
@@ -93,8 +75,10 @@ class Worker:
 
     It gets new calls unless it is draining (an operator said so), leaving (it said so itself), busy
     (it did not answer a ping), paused (its connection takes no more for now), ejected or full.
-    `most` bounds `load`, `handed` counts the messages given out for it. `rung` and `slot` are where
-    the balance keeps it, `ratio` how much faster than the strongest of its pool it fills up.
+    `most` bounds `load`. `handed` counts the messages given out for it: the number of the opening
+    one is the token of a call. `rung` and `slot` are where the balance keeps it, `placed` is how
+    many calls it had when it was put there, `ratio` how much faster than the strongest of its pool
+    it fills up.
     """
 
     __slots__ = (
@@ -118,6 +102,7 @@ class Worker:
         "orphans",
         "peer",
         "ping_token",
+        "placed",
         "pool_index",
         "ratio",
         "rung",
@@ -159,9 +144,19 @@ class Worker:
         self.ping_token = b""
         self.ratio: float = 1
         self.rung = self.slot = self.turns = 0
+        self.placed = NOT_PLACED
         self.ewma = 0.0
         self.counters = Counters()
         self.latency = histogram()
+
+    def number(self) -> bytes:
+        """Return the number of one more message for it, as a token."""
+        self.handed += 1
+        return (self.handed % NUMBERS).to_bytes(5, "big")
+
+    def age_of(self, token: bytes) -> int:
+        """Return how many messages were handed out for it since that with this number."""
+        return (self.handed - int.from_bytes(token, "big")) % NUMBERS
 
     @property
     def load(self) -> int:

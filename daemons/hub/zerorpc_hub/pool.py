@@ -30,8 +30,8 @@ class Pool:
         self.queue = queue
         self.workers: dict[Worker, None] = {}
         self.latency = _GUESSED_LATENCY
-        self._max_inflight = policy.max_inflight
-        self._has_latency = policy.balance == "least-ewma"
+        # Whether the balance asks how long calls take.
+        self.learns = policy.balance == "least-ewma"
         self._balances = balance(policy.balance), balance(policy.balance)
         self._first = self._balances[False]
         self._has_backup = False
@@ -70,23 +70,16 @@ class Pool:
         else:
             balance.discard(worker)
 
-    def took(self, worker: Worker) -> None:
-        """Notice that it has got a call."""
-        if self._max_inflight is None or worker.load < self._max_inflight:
-            self._balances[worker.is_backup].moved(worker)
-        else:
-            self.review(worker)
-
     def gave(self, worker: Worker) -> None:
-        """Notice that it has one call less."""
+        """Notice that it has fewer calls than it had, or answers faster."""
         if worker.is_eligible:
             self._balances[worker.is_backup].moved(worker)
         else:
             self.review(worker)
 
     def learn(self, worker: Worker, latency: float, *, is_failure: bool) -> None:
-        """Take in how long a call took, where the balance asks for it; before `gave`."""
-        if not self._has_latency:
+        """Take in how long a call took, if the pool `learns`; before `gave`."""
+        if not self.learns:
             return
         if is_failure:
             latency = max(latency, _FAILURE_FACTOR * self.latency)

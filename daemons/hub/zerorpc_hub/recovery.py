@@ -32,10 +32,9 @@ class Recovery:
 
         The last `unsent` messages for it never left.
         """
-        switch, left = self._switch, worker.handed - unsent
-        moved = []
+        switch, moved = self._switch, []
         for call in list(worker.calls.values()):
-            was_sent = call.number <= left
+            was_sent = worker.age_of(call.token) >= unsent
             switch.take_back(call)
             if self._may_go_elsewhere(call, now, was_sent=was_sent):
                 moved.append(call)

@@ -96,9 +96,7 @@ class Watch:
     def _ask(self, worker: Worker, *, is_fair: bool) -> None:
         if not worker.ping_token:
             switch = self._switch
-            switch.serial += 1
-            worker.ping_token = switch.serial.to_bytes(5, "big")
-            worker.handed += 1
+            worker.ping_token = worker.number()
             switch.out.append((worker.peer, [worker.ping_token, b"", switch.words.ping()]))
         elif is_fair and not worker.is_busy:
             worker.is_busy = True
