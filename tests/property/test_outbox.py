@@ -19,8 +19,9 @@ def pieces_of(batch: list[list[int]]) -> list[bytes | memoryview]:
     pieces: list[bytes | memoryview] = []
     for number, sizes in enumerate(batch):
         bodies = [bytes([number % 251]) * size for size in sizes]
-        pieces += encode([memoryview(body) if len(body) % 2 else body for body in bodies])
-        if not sizes:
+        if bodies:
+            pieces += encode([memoryview(body) if len(body) % 2 else body for body in bodies])
+        else:
             pieces += (COMMAND, b"")
     return pieces
 

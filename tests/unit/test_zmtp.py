@@ -46,11 +46,11 @@ def test_headers_are_short_up_to_255_bytes(size: int, more: bool, header: bytes)
     assert frame_header(size, more) == header
 
 
-def test_a_message_is_encoded_without_copying_its_bodies() -> None:
+def test_a_message_is_encoded_without_copying_its_last_body() -> None:
     body = bytes(1000)
     parts = encode([b"", memoryview(b"id"), body])
     assert b"".join(parts) == b"\x01\0\x01\x02id\x02" + (1000).to_bytes(8, "big") + body
-    assert parts[5] is body
+    assert parts[1] is body
 
 
 @pytest.mark.parametrize("size", [0, 1, 255, 256, 4095, 4096, 4097, 70_000])

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator
 
 Piece = bytes | memoryview
 
-# Flags of a frame.
-_MORE, _COMMAND = 1, 4
+# A frame's flag.
+_COMMAND = 4
 
 # Pieces up to this size are copied together; larger ones stay where they are.
 _JOIN_BYTES = 16384
@@ -98,18 +98,15 @@ class Outbox:
 def starts(pieces: list[Piece]) -> Iterator[int]:
     """Yield the offsets at which messages begin.
 
-    `pieces` come in pairs, as `zmtp.encode` makes them: the header of a frame and its body. A
-    command, which is no message, is a header with an empty body.
+    `pieces` come in pairs: a message as `zmtp.encode` makes it, or a command, which is no message,
+    with an empty body.
     """
-    offset = begin = 0
+    offset = 0
     for index in range(0, len(pieces), 2):
-        header = pieces[index]
-        offset += len(header) + len(pieces[index + 1])
-        if header[0] & _COMMAND:
-            begin = offset
-        elif not header[0] & _MORE:
-            yield begin
-            begin = offset
+        head = pieces[index]
+        if not head[0] & _COMMAND:
+            yield offset
+        offset += len(head) + len(pieces[index + 1])
 
 
 def _merged(pieces: Iterable[Piece]) -> Iterator[Piece]:

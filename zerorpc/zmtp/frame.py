@@ -22,7 +22,9 @@ LONG_HEADER_BYTES = 9
 # READY needs about 60 bytes, CURVE's longest command 300 and the metadata; a topic fits as well.
 COMMAND_BYTES = 8192
 
-_HEADERS = tuple(bytes([flags, size]) for flags in (0, MORE) for size in range(MOST_SHORT + 1))
+_LAST_HEADERS = tuple(bytes([0, size]) for size in range(MOST_SHORT + 1))
+_MORE_HEADERS = tuple(bytes([MORE, size]) for size in range(MOST_SHORT + 1))
+_AFTER_DELIMITER = tuple(_MORE_HEADERS[0] + header for header in _LAST_HEADERS)
 
 
 class ZmtpError(RemoteProtocolError):
@@ -39,18 +41,28 @@ class ZmtpError(RemoteProtocolError):
 def frame_header(size: int, more: bool) -> bytes:
     """Return what stands before the body of a frame."""
     if size <= MOST_SHORT:
-        return _HEADERS[size + 256 if more else size]
+        return (_MORE_HEADERS if more else _LAST_HEADERS)[size]
     return b"%c%b" % (LONG | more, size.to_bytes(8, "big"))
 
 
-def encode(frames: Sequence[Frame]) -> list[Frame]:
-    """Return a message as parts to send one behind the other; bodies are not copied."""
+def encode(frames: Sequence[Frame]) -> tuple[Frame, Frame]:
+    """Return a message as two parts to send one behind the other: all before the last body, and it.
+
+    The last body is not copied; those before it are, since they are small: envelopes and topics.
+    """
+    body = frames[-1]
+    size, count = len(body), len(frames)
+    if size <= MOST_SHORT:
+        # What goes through a hub, first to a client and then to a worker.
+        if count == 2 and not frames[0]:
+            return _AFTER_DELIMITER[size], body
+        if count == 3 and not frames[1] and len(frames[0]) <= MOST_SHORT:
+            return _MORE_HEADERS[len(frames[0])] + frames[0] + _AFTER_DELIMITER[size], body
     parts: list[Frame] = []
-    last = len(frames) - 1
-    for index, frame in enumerate(frames):
-        parts.append(frame_header(len(frame), index < last))
-        parts.append(frame)
-    return parts
+    for frame in frames[:-1]:
+        parts += (frame_header(len(frame), True), frame)
+    parts.append(frame_header(size, False))
+    return b"".join(parts), body
 
 
 def command(name: bytes, body: bytes = b"") -> bytes:
