@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 
 from zerorpc.limits import Limits
-from zerorpc.wire import DRAINING, Frames
+from zerorpc.wire import DRAINING, Envelope
 
 
 class Admission:
@@ -26,7 +26,7 @@ class Admission:
         self._per_peer: dict[bytes, int] = {}
         self._open = 0
 
-    def admit(self, envelope: Frames) -> tuple[str, str] | None:
+    def admit(self, envelope: Envelope) -> tuple[str, str] | None:
         """Count a call as open; or return name and text of the ERR for one that is not admitted."""
         identity = envelope[0]
         open_here = self._per_peer.get(identity, 0)
@@ -45,7 +45,7 @@ class Admission:
         self.refused[refusal[0]] += 1
         return refusal
 
-    def closed(self, envelope: Frames) -> None:
+    def closed(self, envelope: Envelope) -> None:
         """Count an admitted call as over; a peer without any leaves nothing behind."""
         identity = envelope[0]
         self._open -= 1

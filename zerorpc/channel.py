@@ -46,8 +46,8 @@ from zerorpc.wire import (
     MORE,
     STREAM,
     VERSION,
+    Envelope,
     Event,
-    Frames,
     Id,
 )
 
@@ -126,7 +126,7 @@ class Channel:
 
     def __init__(
         self,
-        envelope: Frames,
+        envelope: Envelope,
         channel_id: Id,
         method: str,
         now: float,

@@ -22,10 +22,12 @@ from msgpack import ExtraData, ExtType, Packer, Unpacker, packb, unpackb
 
 from zerorpc.containers import at_most, may_have_more_containers
 from zerorpc.errors import LocalProtocolError, RemoteProtocolError
+from zerorpc.memory import keep_freed_buffers
 
 Id = bytes | str | int
-Frames = tuple[bytes, ...]
-Blob = bytes | memoryview  # a received payload; large ones stay in the transport's memory
+Blob = bytes | memoryview  # a payload; a large one stays where it was received or packed
+Envelope = tuple[bytes, ...]  # routing frames, those before the delimiter
+Frames = tuple[Blob, ...]  # a message to send: envelope, delimiter, payload
 
 VERSION = 3
 
@@ -53,6 +55,8 @@ _SHORT_ARRAY = 256
 _PEEKED_BYTES = 4096
 # A packer keeps the largest buffer it ever filled, so one that has grown past this is replaced.
 _KEEP_PACKER_BYTES = 4 << 20
+# Above this the next event is packed in one piece, since it may be as large; see `_pack_large`.
+_LARGE_BYTES = 65536
 _NAME_CACHE = 1024
 # Ids and envelopes go back with every event of a channel, heartbeats too, and are kept with it:
 # unbounded, one request of 100 MB would have us send as much every few seconds. Those of stock and
@@ -118,17 +122,23 @@ class Codec:
         self._unpack: Callable[..., Any] = (
             partial(unpackb, ext_hook=self._unpack_ext) if self._by_code else unpackb
         )
+        self._was_large = False
         self._names: dict[str, bytes] = {}
         self._deadline_ms, self._deadline_tail = -1, b""
         self._renew_packer()
 
     # -- encoding ----------------------------------------------------------------------------
 
-    def request(self, message_id: bytes, name: str, args: Any, deadline_ms: int | None) -> bytes:
+    def request(self, message_id: bytes, name: str, args: Any, deadline_ms: int | None) -> Blob:
         """Return an opening event without further header keys, the fast way.
 
         Raises what MessagePack raises for a value it cannot carry, and `LocalProtocolError`.
         """
+        if self._was_large:
+            header: dict[str, Any] = {"message_id": message_id, "v": VERSION}
+            if deadline_ms is not None:
+                header["deadline_ms"] = deadline_ms
+            return self._pack_large((header, name, args))
         body = self._pack(args)
         packed_name = self._names.get(name) or self._pack_name(name)
         if deadline_ms is None:
@@ -143,8 +153,12 @@ class Codec:
             self._refuse(blob)
         return blob
 
-    def reply(self, message_id: bytes, tail: bytes, name: str, args: Any) -> bytes:
+    def reply(self, message_id: bytes, tail: bytes, name: str, args: Any) -> Blob:
         """Return an event on an open channel; `tail` is what `reply_tail` made of its id."""
+        if self._was_large:
+            channel_id = unpackb(tail[len(_V3_RESPONSE_TO) :])
+            header = {"message_id": message_id, "v": VERSION, "response_to": channel_id}
+            return self._pack_large((header, name, args))
         body = self._pack(args)
         packed_name = self._names.get(name) or self._pack_name(name)
         blob = b"".join((_HEAD_3, message_id, tail, packed_name, body))
@@ -185,9 +199,28 @@ class Codec:
         except BaseException:
             self._renew_packer()
             raise
-        if len(packed) > _KEEP_PACKER_BYTES:
-            self._renew_packer()
+        if len(packed) > _LARGE_BYTES:
+            keep_freed_buffers()
+            self._was_large = not self._by_type
+            if len(packed) > _KEEP_PACKER_BYTES:
+                self._renew_packer()
         return packed
+
+    def _pack_large(self, event: tuple[dict[str, Any], str, Any]) -> Blob:
+        """Return a whole event as it lies in the buffer of a packer of its own.
+
+        The buffer is not copied: to join header and body would be a copy, and to make bytes of the
+        packer's buffer another, in fresh memory each time, whose pages cost as much as the copy.
+        """
+        packer = Packer(autoreset=False)
+        packer.pack(event)
+        blob = packer.getbuffer()
+        if len(blob) > self.max_event_bytes:
+            self._refuse(blob)
+        if len(blob) <= _LARGE_BYTES:
+            self._was_large = False
+            return bytes(blob)
+        return blob
 
     def _pack_name(self, name: str) -> bytes:
         packed = self._pack(name)
@@ -196,7 +229,7 @@ class Codec:
         self._names[name] = packed
         return packed
 
-    def _refuse(self, blob: bytes) -> NoReturn:
+    def _refuse(self, blob: Blob) -> NoReturn:
         raise LocalProtocolError(
             f"event of {len(blob)} bytes, at most {self.max_event_bytes} are allowed"
         )
@@ -237,6 +270,7 @@ class Codec:
 
     def _is_suspect(self, blob: Blob) -> bool:
         """Tell whether the containers of a large event must be counted while it is decoded."""
+        keep_freed_buffers()
         if len(blob) > self.max_event_bytes:
             raise RemoteProtocolError(
                 "too_large", f"event of {len(blob)} bytes, at most {self.max_event_bytes} are taken"
@@ -319,7 +353,7 @@ def is_id(value: object) -> bool:
     return kind is int
 
 
-def envelope_of(frames: list[Blob]) -> Frames:
+def envelope_of(frames: list[Blob]) -> Envelope:
     """Return the routing frames of a message: all before the delimiter, which is not looked at."""
     # Only a payload can be a memoryview. Without a hub on the way there is the identity alone.
     if len(frames) <= 3:

@@ -224,4 +224,4 @@ class Answerer:
         assert all(channel.state is not OPEN or channel in self.handlers for channel in step.woken)
 
     def _send(self, frames: Frames) -> None:
-        self.outbox.setdefault(frames[0], deque()).append(frames[1:])
+        self.outbox.setdefault(bytes(frames[0]), deque()).append(frames[1:])

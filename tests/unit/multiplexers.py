@@ -57,7 +57,7 @@ def on(channel: Channel, name: str, args: Any = None, **header: Any) -> bytes:
     return blob({"message_id": b"next", "v": 3, "response_to": channel.id, **header}, name, args)
 
 
-def feed(multiplexer: Multiplexer, *blobs: bytes, peer: bytes = b"peer", now: float = 0.0) -> Step:
+def feed(multiplexer: Multiplexer, *blobs: Blob, peer: bytes = b"peer", now: float = 0.0) -> Step:
     """Have events arrive in one batch, at a server all from `peer`."""
     messages: list[list[Blob]] = [
         [peer, b"", each] if multiplexer.is_server else [b"", each] for each in blobs
@@ -66,7 +66,7 @@ def feed(multiplexer: Multiplexer, *blobs: bytes, peer: bytes = b"peer", now: fl
 
 
 def accept(
-    multiplexer: Multiplexer, blob: bytes, *, peer: bytes = b"peer", now: float = 0.0
+    multiplexer: Multiplexer, blob: Blob, *, peer: bytes = b"peer", now: float = 0.0
 ) -> Request:
     """Have one request arrive, which must be accepted."""
     (opened,) = feed(multiplexer, blob, peer=peer, now=now).opened
@@ -82,7 +82,7 @@ def call(multiplexer: Multiplexer, now: float = 0.0, **options: Any) -> Channel:
 
 def said(messages: Iterable[Frames]) -> list[tuple[bytes, str, Any]]:
     """Return first frame, name and args of each message."""
-    return [(frames[0], event.name, event.args) for frames, event in _decoded(messages)]
+    return [(bytes(frames[0]), event.name, event.args) for frames, event in _decoded(messages)]
 
 
 def headers(messages: Iterable[Frames]) -> list[dict[str, Any]]:

@@ -29,7 +29,7 @@ def queued() -> deque[Entry]:
 
 
 def payloads(entries: deque[Entry] | list[Entry]) -> list[bytes]:
-    return [frames[-1] for frames, _ in entries]
+    return [bytes(frames[-1]) for frames, _ in entries]
 
 
 def test_what_lapsed_goes_and_the_rest_keeps_its_order() -> None:

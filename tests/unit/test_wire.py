@@ -13,6 +13,7 @@ from tests.data import PEERS, Captured, load
 from zerorpc.errors import LocalProtocolError, RemoteProtocolError
 from zerorpc.wire import (
     ERR,
+    Blob,
     Codec,
     CustomType,
     Event,
@@ -110,6 +111,42 @@ def test_an_event_may_be_as_large_as_the_limit_and_no_larger() -> None:
         tight.reply(NEXT, tail, "OK", [b"x" * size])
     with pytest.raises(LocalProtocolError, match=told):
         tight.event(Event({"message_id": ID, "v": 3}, "echo", [b"x" * 100]))
+
+
+def test_large_events_in_a_row_say_what_small_ones_say() -> None:
+    """The second is packed in one piece, and is not copied out of the packer."""
+    large, small = [b"x" * 70_000], [b"x"]
+    codec = Codec()
+    tail, node_tail = codec.reply_tail(ID), codec.reply_tail(NODE_ID)
+    views = 0
+    for args in (large, large, small, large, small, small, large, large, large):
+        sent = {
+            codec.request(ID, "echo", args, None): {"message_id": ID, "v": 3},
+            codec.request(ID, "echo", args, 9): {"message_id": ID, "v": 3, "deadline_ms": 9},
+            codec.reply(NEXT, tail, "echo", args): answering(ID),
+            codec.reply(NEXT, node_tail, "echo", args): answering(NODE_ID),
+        }
+        for blob, header in sent.items():
+            assert blob == plain(header, "echo", args)
+            views += type(blob) is memoryview
+    # All but the first of each row of large ones, of four events each.
+    assert views == 4 * 6 - 3
+
+
+def answering(channel_id: Id) -> dict[str, Any]:
+    return {"message_id": NEXT, "v": 3, "response_to": channel_id}
+
+
+def test_a_large_event_may_not_exceed_the_limit_either_and_spoils_nothing() -> None:
+    codec = Codec(max_event_bytes=100_000)
+    tail = codec.reply_tail(ID)
+    for _ in range(2):
+        assert len(codec.reply(NEXT, tail, "OK", [b"x" * 90_000])) < 100_000
+        with pytest.raises(LocalProtocolError, match="at most 100000"):
+            codec.reply(NEXT, tail, "OK", [b"x" * 100_000])
+        with pytest.raises(TypeError):
+            codec.reply(NEXT, tail, "OK", [b"x" * 90_000, object()])
+    assert codec.reply(NEXT, tail, "OK", [1]) == plain(answering(ID), "OK", [1])
 
 
 # -- decoding --------------------------------------------------------------------------------------
@@ -304,7 +341,7 @@ def test_packing_may_be_interrupted_by_packing() -> None:
     class Outer:
         pass
 
-    inner: list[bytes] = []
+    inner: list[Blob] = []
 
     def pack(_value: Outer) -> bytes:
         inner.append(codec.request(ID, "other", [1, 2, 3], None))

@@ -313,7 +313,8 @@ class Driver:
         for frames in step.send:
             # These answer or remind the peer without anyone who could wait for room: refusals to
             # a peer that calls and calls but never reads would pile up without end.
-            if not self.pump.is_backed_up or self.pump.has_room(frames[0]):
+            peer: bytes = frames[0]  # type: ignore[assignment]  # only a payload can be a view
+            if not self.pump.is_backed_up or self.pump.has_room(peer):
                 self.pump.send(frames)
         if step.opened:
             self.on_requests(*step.opened)

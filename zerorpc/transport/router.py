@@ -90,7 +90,7 @@ class RouterPump(Pump):
 
     def _send_one(self, frames: Frames) -> None:
         """Send to one peer of many; never raises `Again`, since that would hold up the others."""
-        identity = frames[0]
+        identity: bytes = frames[0]  # type: ignore[assignment]  # only a payload can be a view
         if self._parked and identity in self._parked:
             self._park(frames)  # behind what waits already: a conversation must stay in order
             return
@@ -121,7 +121,7 @@ class RouterPump(Pump):
             self._on_gone(gone)
 
     def _park(self, frames: Frames) -> None:
-        identity = frames[0]
+        identity: bytes = frames[0]  # type: ignore[assignment]
         if not self._parked:
             self._retry.start(self._retry_parked)
         self._parked.setdefault(identity, deque()).append(frames)

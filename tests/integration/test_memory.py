@@ -1,0 +1,46 @@
+"""Freed memory is kept for the next large payload, in processes that see large ones."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+# `hblks`, the fourth field of glibc's own account: blocks that come straight from the system.
+_PROGRAM = """
+import ctypes, sys
+from zerorpc.wire import Codec
+class Account(ctypes.Structure):
+    _fields_ = [(str(number), ctypes.c_size_t) for number in range(10)]
+account = ctypes.CDLL(None).mallinfo2
+account.restype = Account
+codec = Codec()
+exec(sys.argv[1])
+before = getattr(account(), "3")
+block = bytearray(1 << 20)
+print(getattr(account(), "3") - before)
+"""
+_LARGE = "codec.request(b'x' * 32, 'echo', [b'x' * 100_000], None)"
+_SMALL = "codec.request(b'x' * 32, 'echo', [b'x' * 10_000], None)"
+
+
+@pytest.mark.skipif(
+    not os.confstr_names.get("CS_GNU_LIBC_VERSION"), reason="the rule is one of glibc"
+)
+@pytest.mark.parametrize(
+    ("what", "fresh"),
+    [
+        (_SMALL, 1),
+        (f"codec.decode({_SMALL})", 1),
+        (_LARGE, 0),
+        # Packed elsewhere, so that it is the receiving that does it.
+        ("import msgpack; codec.decode(msgpack.packb([{}, 'echo', [b'x' * 100_000]]))", 0),
+    ],
+)
+def test_large_blocks_are_kept_once_an_event_was_large(what: str, fresh: int) -> None:
+    environment = {key: value for key, value in os.environ.items() if "MALLOC" not in key}
+    command = [sys.executable, "-c", _PROGRAM, what]
+    ran = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert (ran.stdout.strip(), ran.stderr) == (str(fresh), "")
