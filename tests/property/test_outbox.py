@@ -73,5 +73,5 @@ def test_an_offer_is_no_more_than_a_system_call_takes() -> None:
 
 def test_large_pieces_are_not_copied() -> None:
     outbox, large = Outbox(), b"x" * 100_000
-    outbox.add(encode([b"small", large]))
+    outbox.add([*encode([b"small", large])])
     assert outbox.offer()[1] is large
