@@ -14,7 +14,7 @@ from tests.integration.hub.process import HubProcess
 from tests.interop.pairs import Peers, listen
 from tests.interop.peer_process import Peer
 
-_MOST = 60
+_MOST = 120
 _HUB = "{in: 'tcp://127.0.0.1:*', out: 'tcp://127.0.0.1:*'}"
 
 
