@@ -1,5 +1,5 @@
-"""What the library costs and how fast it is, beside the peers a team would pick instead.
+"""What library and hub cost and how fast they are, beside the peers a team would pick instead.
 
-`python -m benchmarks` runs one file per target (P1 to P7, and the bounds in milliseconds);
+`python -m benchmarks` runs one file per target (P1 to P8, and the bounds in milliseconds);
 peers run side by side in one run, because machines drift and only ratios last.
 """

@@ -25,6 +25,7 @@ from benchmarks import (
     p5_open_calls,
     p6_million,
     p7_startup,
+    p8_hub,
     roster,
 )
 from benchmarks.plan import TINY, Plan
@@ -38,6 +39,7 @@ _RUNS: dict[str, Callable[[Plan], Report]] = {
     "P5": p5_open_calls.run,
     "P6": p6_million.run,
     "P7": p7_startup.run,
+    "P8": p8_hub.run,
     "bounds": bounds.run,
 }
 _PREAMBLE = (

@@ -75,7 +75,7 @@ def started(
     entry: Entry, environment: Mapping[str, str] | None = None
 ) -> Iterator[tuple[str, int]]:
     """Run a server, and give its endpoint and process id; it is killed at the end."""
-    endpoint = f"tcp://127.0.0.1:{_free_port()}"
+    endpoint = f"tcp://127.0.0.1:{free_port()}"
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
             entry.server.command("server", endpoint, core=entry.core),
@@ -86,7 +86,7 @@ def started(
             env={**os.environ, **(environment or {})},
         )
         try:
-            if not _accepts(endpoint, process):
+            if not accepts(endpoint, process):
                 errors.seek(0)
                 raise RunFailed(f"{entry.label}: server did not start: {_last(errors.read())}")
             yield endpoint, process.pid
@@ -168,13 +168,15 @@ def _start_all(
     return servers
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Give a port that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
 
 
-def _accepts(endpoint: str, process: subprocess.Popen[bytes]) -> bool:
+def accepts(endpoint: str, process: subprocess.Popen[bytes]) -> bool:
+    """Wait until a process that was just started listens; False if it ended or never does."""
     host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
