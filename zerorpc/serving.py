@@ -8,9 +8,8 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import gevent
 
@@ -26,8 +25,7 @@ from zerorpc.wire import ERR, Event, error_args
 _log = logging.getLogger("zerorpc.server")
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(NamedTuple):
     """What all calls of a server have in common."""
 
     methods: Mapping[str, DecoratorBase]

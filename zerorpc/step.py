@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from zerorpc.channel import Channel
 from zerorpc.wire import Event, Frames
 
 
-@dataclass(slots=True)
 class Request:
     """An opening event on its new channel; not to be started after the instant `start_by`."""
 
-    channel: Channel
-    event: Event
-    start_by: float | None
+    __slots__ = ("channel", "event", "start_by")
+
+    def __init__(self, channel: Channel, event: Event, start_by: float | None) -> None:
+        self.channel = channel
+        self.event = event
+        self.start_by = start_by
 
 
 # Made once a batch: its lists cost nothing measurable a message.
-@dataclass(slots=True)
 class Step:
     """What one call of the multiplexer asks of its driver.
 
@@ -26,6 +25,9 @@ class Step:
     whose owners have something to look at.
     """
 
-    send: list[Frames] = field(default_factory=list)
-    opened: list[Request] = field(default_factory=list)
-    woken: list[Channel] = field(default_factory=list)
+    __slots__ = ("opened", "send", "woken")
+
+    def __init__(self) -> None:
+        self.send: list[Frames] = []
+        self.opened: list[Request] = []
+        self.woken: list[Channel] = []

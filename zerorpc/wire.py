@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from msgpack import ExtraData, ExtType, Packer, Unpacker, packb, unpackb
 
@@ -89,8 +89,7 @@ class Event:
     args: Any
 
 
-@dataclass(frozen=True, slots=True)
-class CustomType:
+class CustomType(NamedTuple):
     """How values of `type` travel: as MessagePack ext `code` holding `pack(value)` bytes."""
 
     type: type

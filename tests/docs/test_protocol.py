@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from pathlib import Path
 
@@ -81,4 +80,4 @@ def test_limits_on_the_page_are_those_of_the_code() -> None:
     for name, default, *_ in table_rows(marked("limits"))[2:]:
         number, _, unit = default.partition(" ")
         shown[name.strip("`")] = int(number.replace(",", "")) * units[unit]
-    assert shown == dataclasses.asdict(zerorpc.limits.Limits())
+    assert shown == zerorpc.Limits()._asdict()

@@ -6,7 +6,6 @@ Says its endpoint when it is ready. SIGTERM stops it within its grace, as the co
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import gc
 import json
 import signal
@@ -138,7 +137,7 @@ def main() -> None:
     life.begin()
     given = options()
     service = Service()
-    limits = dataclasses.replace(zerorpc.Limits(), **given.limits)
+    limits = zerorpc.Limits(**given.limits)
     server = zerorpc.Server(
         service,
         heartbeat=given.heartbeat or None,
