@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
+from itertools import chain
+from math import inf
 
 from zerorpc_hub.calls import Call
 
@@ -17,7 +19,7 @@ _SLACK = 64
 
 
 class CallQueue:
-    """Calls in the order in which they came.
+    """Calls in the order in which they came, but before them those that come back.
 
     `max_calls` and `max_bytes` bound it, `timeout` is how long a call may wait (seconds).
     """
@@ -27,71 +29,94 @@ class CallQueue:
         self.max_bytes = max_bytes
         self.timeout = timeout
         self.bytes = 0
-        # Each with its size. Public, since to ask it whether anyone waits costs no call.
-        self.calls: OrderedDict[Call, int] = OrderedDict()
-        # Only of calls that say how long they may wait.
+        self._calls: OrderedDict[Call, int] = OrderedDict()
+        # They had a worker, and lost it in this order.
+        self._returned: OrderedDict[Call, int] = OrderedDict()
+        # Only of calls that say how long they may wait, and of those that came back.
         self._deadlines: list[tuple[float, int, Call]] = []
         self._serial = 0
 
     def __len__(self) -> int:
-        return len(self.calls)
+        return len(self._calls) + len(self._returned)
 
     def __iter__(self) -> Iterator[Call]:
-        return iter(self.calls)
+        return chain(self._returned, self._calls)
 
     def has_room(self, size: int) -> bool:
         """Tell whether a call of so many bytes may wait here."""
-        return len(self.calls) < self.max_calls and self.bytes + size <= self.max_bytes
+        return len(self) < self.max_calls and self.bytes + size <= self.max_bytes
 
-    def push(self, call: Call, size: int, *, is_first: bool = False) -> None:
-        """Let a call wait behind all others, or before them if it has waited already."""
-        self.calls[call] = size
+    def push(self, call: Call, size: int) -> None:
+        """Let a new call wait behind all others."""
+        self._calls[call] = size
         self.bytes += size
-        if is_first:
-            self.calls.move_to_end(call, last=False)
         if call.expires is not None:
-            self._serial += 1
-            heappush(self._deadlines, (call.expires, self._serial, call))
+            self._add_deadline(call, call.expires)
+
+    def put_back(self, call: Call, size: int, now: float) -> None:
+        """Let a call that has lost its worker wait before all that have had none."""
+        self._returned[call] = size
+        self.bytes += size
+        due = now + self.timeout
+        self._add_deadline(call, due if call.expires is None else min(due, call.expires))
+
+    def _add_deadline(self, call: Call, due: float) -> None:
+        self._serial += 1
+        heappush(self._deadlines, (due, self._serial, call))
 
     def pop(self) -> Call | None:
-        """Take out the call that has waited longest, None without any."""
-        if not self.calls:
+        """Take out the call that is first, None without any."""
+        if self._returned:
+            call, size = self._returned.popitem(last=False)
+        elif self._calls:
+            call, size = self._calls.popitem(last=False)
+        else:
             return None
-        call, size = self.calls.popitem(last=False)
         self.bytes -= size
+        self._tidy()
         return call
 
     def discard(self, call: Call) -> None:
         """Take out a call, wherever it is."""
-        self.bytes -= self.calls.pop(call, 0)
-        if len(self._deadlines) > 2 * len(self.calls) + _SLACK:
-            self._deadlines = [entry for entry in self._deadlines if entry[2] in self.calls]
+        self.bytes -= self._calls.pop(call, 0) + self._returned.pop(call, 0)
+        self._tidy()
+
+    def _tidy(self) -> None:
+        if len(self._deadlines) > 2 * len(self) + _SLACK:
+            self._deadlines = [entry for entry in self._deadlines if self._holds(entry[2])]
             heapify(self._deadlines)
+
+    def _holds(self, call: Call) -> bool:
+        return call in self._calls or call in self._returned
 
     def grow(self, call: Call, size: int) -> None:
         """Count what a waiting call has become larger by."""
-        self.calls[call] += size
+        held = self._calls if call in self._calls else self._returned
+        held[call] += size
         self.bytes += size
 
     @property
     def deadline(self) -> float | None:
         """When the next call has waited too long, None without any."""
-        first = next(iter(self.calls), None)
-        if first is None:
+        if not len(self):
             return None
-        due = first.opened + self.timeout
-        return min(due, self._deadlines[0][0]) if self._deadlines else due
+        due = self._deadlines[0][0] if self._deadlines else inf
+        first = next(iter(self._calls), None)
+        return due if first is None else min(due, first.opened + self.timeout)
 
     def expired(self, now: float) -> tuple[list[Call], list[Call]]:
         """Take out the calls whose own deadline has passed, and those that have waited too long."""
-        overdue, waited = [], []
+        overdue: list[Call] = []
+        waited: list[Call] = []
         while self._deadlines and self._deadlines[0][0] <= now:
             call = heappop(self._deadlines)[2]
-            if call in self.calls:
-                overdue.append(call)
-                self.discard(call)
-        while self.calls:
-            call = next(iter(self.calls))
+            if not self._holds(call):
+                continue
+            is_overdue = call.expires is not None and call.expires <= now
+            (overdue if is_overdue else waited).append(call)
+            self.discard(call)
+        while self._calls:
+            call = next(iter(self._calls))
             if call.opened + self.timeout > now:
                 break
             waited.append(call)

@@ -43,9 +43,8 @@ class Recovery:
             method = call.method.name
             switch.fail(call, "LostRemote", f"worker {worker.name} is lost: {reason} ({method})")
         worker.orphans.clear()
-        # To the head of the queue, the oldest first: they have waited already.
-        for call in reversed(moved):
-            switch.enqueue(call, is_first=True)
+        for call in moved:
+            switch.put_back(call, now)
         for pool in switch.pools:
             switch.pull(pool, now)
 
@@ -75,7 +74,7 @@ class Recovery:
         switch = self._switch
         switch.take_back(call)
         worker.counters.cancelled += 1
-        switch.enqueue(call, is_first=True)
+        switch.put_back(call, now)
         switch.settle(worker, now)
         return True
 

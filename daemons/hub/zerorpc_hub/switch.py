@@ -243,11 +243,13 @@ class Switch:
 
     # -- the queue ---------------------------------------------------------------------------
 
-    def enqueue(self, call: Call, *, is_first: bool = False) -> None:
-        """Let an accepted call wait; `is_first` for one that waited, or ran, before the others."""
-        assert call.kept is not None
-        queue = self.pools[call.method.pool_index].queue
-        queue.push(call, _size(call.kept), is_first=is_first)
+    def enqueue(self, call: Call) -> None:
+        """Let an accepted call wait."""
+        self.pools[call.method.pool_index].queue.push(call, _size(call))
+
+    def put_back(self, call: Call, now: float) -> None:
+        """Let a call that has lost its worker wait for another, before those that have had none."""
+        self.pools[call.method.pool_index].queue.put_back(call, _size(call), now)
 
     def pull(self, pool: Pool, now: float) -> None:
         """Give waiting calls to workers that may take them."""
@@ -284,5 +286,7 @@ class Switch:
         self.traffic.refused[name] += 1
 
 
-def _size(frames: Frames) -> int:
-    return sum(map(len, frames))
+def _size(call: Call) -> int:
+    """Return how many bytes of a waiting call are held."""
+    assert call.kept is not None
+    return sum(sum(map(len, frames)) for frames in (call.kept, *(call.later or ())))
