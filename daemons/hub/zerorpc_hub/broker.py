@@ -119,6 +119,8 @@ class Broker:
         del self.workers[worker]
         self.switch.pools[worker.pool_index].leave(worker, now)
         self._recovery.lose(worker, now, unsent, reason)
+        for pool in self.switch.pools:
+            self._watch.hurry(pool)
         return self._sends()
 
     def pause(self, worker: Worker) -> None:
@@ -303,6 +305,7 @@ class Broker:
             if name in _FINAL:
                 is_error = name == _ERR
                 if is_error and self._recovery.refused(call, worker, frames[-1], now):
+                    self._watch.hurry(switch.pools[worker.pool_index])
                     continue
                 out.append((call.client.peer, frames[1:]))
                 finish(call, worker, now, is_error=is_error)

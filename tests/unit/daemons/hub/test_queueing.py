@@ -49,6 +49,27 @@ def test_a_queue_is_bounded_in_bytes_too() -> None:
     assert [args[0] for _, args in hub.heard(client)] == ["Overloaded"]
 
 
+def test_a_call_that_its_worker_lost_is_told_of_its_deadline_in_time() -> None:
+    hub = Hub(Policy(idempotent=("*",)))
+    client, worker = hub.client(), hub.worker()
+    hub.call(client, deadline_ms=200)
+    hub.lose(worker)
+    assert hub.broker.deadline <= hub.now + 0.2
+    hub.wait(0.2)
+    assert [args[0] for _, args in hub.heard(client)] == ["TimeoutExpired"]
+
+
+def test_a_call_that_its_worker_refused_is_told_of_its_deadline_in_time() -> None:
+    hub = Hub()
+    client, worker = hub.client(), hub.worker()
+    hub.call(client, deadline_ms=200)
+    (opening,) = hub.take(worker)
+    hub.answer(worker, opening, "ERR", ["Draining", "about to stop", None])
+    assert hub.broker.deadline <= hub.now + 0.2
+    hub.wait(0.2)
+    assert [args[0] for _, args in hub.heard(client)] == ["TimeoutExpired"]
+
+
 def test_who_waits_too_long_is_told() -> None:
     hub = Hub(Policy(queue_timeout=5))
     client = hub.client()
