@@ -11,6 +11,7 @@ import gevent
 import gevent.event
 
 from zerorpc.channel import OPEN, Channel
+from zerorpc.checks import FOR_EVER, check_count, check_heartbeat, check_timeout
 from zerorpc.context import Context, call_deadline
 from zerorpc.errors import (
     ClosedError,
@@ -29,8 +30,8 @@ from zerorpc.transport import Driver
 from zerorpc.wire import DRAINING, ERR, Event
 
 _UNSET: Any = object()
-# Seconds that mean no limit: a deadline of more milliseconds than this fits in no integer.
-_FOR_EVER = 1e12
+# What a timeout usually is; of these, only its value needs a look.
+_PLAIN = (float, int, type(None))
 _STREAM = BY_NAME["stream"]
 
 
@@ -54,13 +55,13 @@ class Client(SocketBase):
         limits: Limits | None = None,
     ) -> None:
         super().__init__(context, limits)
-        self._timeout = timeout
+        self._timeout = check_timeout("timeout", timeout)
         # Made of parts and not bound to this object: the sockets must not keep their client alive.
         new_multiplexer = partial(
             Multiplexer,
             self._codec,
             is_server=False,
-            interval=heartbeat,
+            interval=check_heartbeat(heartbeat),
             is_passive=passive_heartbeat,
             limits=self._limits,
         )
@@ -127,8 +128,12 @@ class Client(SocketBase):
             method = _method_name(method)
         if timeout is _UNSET:
             timeout = self._timeout
+        elif type(timeout) not in _PLAIN:
+            timeout = check_timeout("timeout", timeout, is_computed=True)
+        if slots is not None:
+            slots = check_count("slots", slots)
         deadline = call_deadline.get()
-        if deadline is not None or (timeout is not None and not 0 < timeout < _FOR_EVER):
+        if deadline is not None or (timeout is not None and not 0 < timeout < FOR_EVER):
             timeout = _time_left(method, timeout, deadline)
         if async_:
             return self._call_async(method, args, timeout, slots)
@@ -284,11 +289,10 @@ def _settle(result: gevent.event.AsyncResult[Any], functor: Callable[..., Any], 
 
 def _time_left(method: str, timeout: float | None, deadline: float | None) -> float | None:
     """Return the limit for a call within that of the handler that makes it, if it is in one."""
+    timeout = check_timeout("timeout", timeout, is_computed=True)
     if deadline is not None:
         left = deadline - monotonic()
         timeout = left if timeout is None else min(timeout, left)
-    if timeout is not None and timeout >= _FOR_EVER:
-        return None
     # Not sent at all: a server would only find that it is too late.
     if timeout is not None and timeout <= 0:
         raise TimeoutExpired(max(timeout, 0), f"calling remote method {method}")

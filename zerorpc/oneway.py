@@ -15,6 +15,7 @@ import gevent
 import gevent.event
 import zmq
 
+from zerorpc.checks import check_timeout
 from zerorpc.context import Context
 from zerorpc.errors import ClosedError, RemoteProtocolError, TimeoutExpired
 from zerorpc.limits import Limits
@@ -92,8 +93,8 @@ class Pusher(_OneWay):
         timeout: float | None = 30,
         limits: Limits | None = None,
     ) -> None:
+        self._timeout = check_timeout("timeout", timeout)
         super().__init__(zmq_socket, context, limits, _ignore)
-        self._timeout = timeout
         self._next_id = self._context.id_source()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:

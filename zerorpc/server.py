@@ -11,6 +11,7 @@ from typing import Any
 import gevent
 import gevent.event
 
+from zerorpc.checks import check_count, check_grace, check_heartbeat
 from zerorpc.context import Context
 from zerorpc.errors import ClosedError
 from zerorpc.limits import Limits
@@ -63,10 +64,10 @@ class Server(SocketBase):
         shadowed = shadowed_names(self._methods, own) if target is not self else ()
         if shadowed:
             _log.warning("%s: methods named as the server's own: %s", self._name, shadowed)
-        self._grace = grace
+        self._grace = check_grace(grace)
         # The instant at which patience with running calls ends; `stop()` may only make it earlier.
         self._stop_by = math.inf
-        self._pool_size = pool_size
+        self._pool_size = check_count("pool_size", pool_size)
         self._stop_requested = gevent.event.Event()
         self._is_idle = gevent.event.Event()
         self._is_running = False
@@ -75,7 +76,7 @@ class Server(SocketBase):
             self._codec,
             self._context.id_source(),
             is_server=True,
-            interval=heartbeat,
+            interval=check_heartbeat(heartbeat),
             limits=self._limits,
         )
         self._driver = Driver(self._context, multiplexer)
@@ -124,7 +125,8 @@ class Server(SocketBase):
         Returns at once; anyone may call it, a handler or a signal handler too, and once more to
         shorten the time. While nothing runs it is for the next `run()`.
         """
-        self._stop_by = min(self._stop_by, monotonic() + (self._grace if grace is None else grace))
+        patience = self._grace if grace is None else check_grace(grace)
+        self._stop_by = min(self._stop_by, monotonic() + patience)
         # Events and not a kill of the greenlet in `run()`: a signal handler may call this, which
         # must not switch.
         self._stop_requested.set()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Callable
 
 import gevent
 import pytest
@@ -21,6 +23,7 @@ from tests.integration.running import (
     outcome,
     wait_until,
 )
+from zerorpc.transport import watchdog as module
 from zerorpc.transport.watchdog import Watchdog
 
 INTERVAL = 0.1
@@ -158,12 +161,21 @@ def test_a_server_does_not_beat_a_peer_of_version_1_first(serve: Serve) -> None:
 
 
 class Faulty:
-    """Fails, as a socket does whose context was ended under it."""
+    """Fails: with a ZMQError as a socket does whose context was ended under it."""
 
     interval: float | None = INTERVAL
 
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        self.looks = 0
+        self.told: list[Exception] = []
+
     def beat_if_overdue(self) -> None:
-        raise zmq.ContextTerminated
+        self.looks += 1
+        raise self.error
+
+    def tell_of_failed_beat(self, error: Exception) -> None:
+        self.told.append(error)
 
 
 class Counting:
@@ -177,10 +189,55 @@ class Counting:
     def beat_if_overdue(self) -> None:
         self.beats += 1
 
+    def tell_of_failed_beat(self, error: Exception) -> None:
+        raise AssertionError(error)
+
 
 def test_what_fails_to_beat_does_not_keep_others_from_it() -> None:
-    watchdog, faulty, others = Watchdog(), Faulty(), Counting()
+    watchdog, faulty, others = Watchdog(), Faulty(zmq.ContextTerminated()), Counting()
     watchdog.add(faulty)
     watchdog.add(others)
     wait_until(lambda: others.beats > 3, "the others are looked after")
     watchdog.discard(others)  # the last, so that the thread ends
+
+
+def test_a_mistake_in_one_beat_is_told_once_and_ends_nothing() -> None:
+    error = RuntimeError("a mistake")
+    watchdog, faulty, others = Watchdog(), Faulty(error), Counting()
+    watchdog.add(faulty)
+    watchdog.add(others)
+    wait_until(lambda: faulty.looks > 3 < others.beats, "both are looked after")
+    assert faulty.told == [error]
+    watchdog.discard(faulty)
+    watchdog.discard(others)
+
+
+def test_a_failed_beat_is_logged_by_the_loop(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = serve({"echo": lambda value: value}, heartbeat=INTERVAL)
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(server._driver._deputy, "act", fail)
+    wait_until(lambda: "a mistake" in caplog.text, "it is logged")
+    assert "the watchdog's heartbeat failed" in caplog.text
+
+
+def test_a_watchdog_whose_thread_has_ended_starts_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    watchdog, first, second = Watchdog(), Counting(), Counting()
+    started: list[Callable[[], None]] = []
+    monkeypatch.setattr(module, "start_thread", lambda functor, _: started.append(functor))
+    watchdog.add(first)
+    monkeypatch.setattr(first, "beat_if_overdue", sys.exit)
+    with pytest.raises(SystemExit):
+        started[0]()
+    watchdog.add(second)
+    assert len(started) == 2
+    monkeypatch.undo()
+    watchdog.discard(first)
+    watchdog.discard(second)
+    started[1]()  # which ends at once, with nothing to look after

@@ -392,6 +392,11 @@ class Driver:
         if self.pump.unusable is None:
             self._deputy.act(monotonic())
 
+    def tell_of_failed_beat(self, error: Exception) -> None:
+        """Have the loop log that a heartbeat failed; for the watchdog's thread."""
+        # Not from here: where gevent has patched logging's locks, no native thread may wait there.
+        self.thread.call(partial(_log.error, "the watchdog's heartbeat failed", exc_info=error))
+
     def _warn_of_dropped(self) -> None:
         now = monotonic()
         if now - self._warned_at < _WARN_EVERY_S:

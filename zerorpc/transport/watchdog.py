@@ -21,8 +21,10 @@ _sleep = monkey.get_original("time", "sleep")
 start_thread = monkey.get_original("_thread", "start_new_thread")
 allocate_lock = monkey.get_original("_thread", "allocate_lock")
 
-# How often the thread looks, as a part of the shortest heartbeat interval, and in seconds at most.
+# How often the thread looks, as a part of the shortest heartbeat interval, and within these bounds
+# (seconds): with none, a very short interval would keep a core busy.
 _LOOKS_PER_INTERVAL = 8
+_SHORTEST_SLEEP_S = 0.001
 _LONGEST_SLEEP_S = 1.0
 
 
@@ -34,6 +36,9 @@ class Watched(Protocol):
     def beat_if_overdue(self) -> None:
         """Send the heartbeats that the loop should have sent by now; called from the thread."""
 
+    def tell_of_failed_beat(self, error: Exception) -> None:
+        """Report that `beat_if_overdue` raised what it should not; called from the thread, once."""
+
 
 class Watchdog:
     """The set of what is watched, and the thread, which lives as long as there is any."""
@@ -41,6 +46,7 @@ class Watchdog:
     def __init__(self) -> None:
         # Weakly, or a thread would keep every client alive that somebody drops.
         self._watched: weakref.WeakSet[Watched] = weakref.WeakSet()
+        self._failed: weakref.WeakSet[Watched] = weakref.WeakSet()
         self._lock = allocate_lock()
         self._is_running = False
 
@@ -58,22 +64,37 @@ class Watchdog:
             self._watched.discard(watched)
 
     def _run(self) -> None:
-        while True:
+        try:
+            while (pause := self._look()) is not None:
+                _sleep(pause)
+        except BaseException:
             with self._lock:
-                watched = list(self._watched)
-                if not watched:
-                    # Under the lock, so that `add` cannot believe in a thread that is just leaving.
-                    self._is_running = False
-                    return
-            for each in watched:
-                try:
-                    each.beat_if_overdue()
-                except zmq.ZMQError:  # someone ended its context: it has no socket to beat on
-                    self.discard(each)
-            shortest = min(each.interval or _LONGEST_SLEEP_S for each in watched)
-            # Or this frame would hold them while it sleeps.
-            del watched, each
-            _sleep(min(shortest / _LOOKS_PER_INTERVAL, _LONGEST_SLEEP_S))
+                self._is_running = False  # or there would never be another
+            raise
+
+    def _look(self) -> float | None:
+        """Look after all of them once; returns when to look again, None when there are none."""
+        with self._lock:
+            watched = list(self._watched)
+            if not watched:
+                # Under the lock, so that `add` cannot believe in a thread that is just leaving.
+                self._is_running = False
+                return None
+        for each in watched:
+            try:
+                each.beat_if_overdue()
+            except zmq.ZMQError:  # someone ended its context: it has no socket to beat on
+                self.discard(each)
+            except Exception as error:  # a mistake of ours, for which no other socket must pay
+                self._tell(each, error)
+        shortest = min(each.interval or _LONGEST_SLEEP_S for each in watched)
+        return min(max(shortest / _LOOKS_PER_INTERVAL, _SHORTEST_SLEEP_S), _LONGEST_SLEEP_S)
+
+    def _tell(self, watched: Watched, error: Exception) -> None:
+        """Report the first failure of each; the next look may go well, so it stays watched."""
+        if watched not in self._failed:
+            self._failed.add(watched)
+            watched.tell_of_failed_beat(error)
 
     def reset(self) -> None:
         """Start over without thread and watched, as the child of a fork must."""
