@@ -134,10 +134,11 @@ class Broker:
         self.switch.settle(worker, now)
         return self._sends()
 
-    def drain(self, worker: Worker) -> None:
+    def drain(self, worker: Worker, now: float) -> list[Send]:
         """Give a worker no new calls, as an operator wishes; those it has go on."""
         worker.is_draining = True
-        self.switch.review(worker)
+        self.switch.retire(worker, now)
+        return self._sends()
 
     def undrain(self, worker: Worker, now: float) -> list[Send]:
         """Give it calls again."""
@@ -301,7 +302,7 @@ class Broker:
             if call is None:
                 self._stray(worker, frames, now)
                 continue
-            name = peek_answer(frames[-1]) or self._read(worker, frames)
+            name = peek_answer(frames[-1]) or self._read(worker, frames, now)
             if name in _FINAL:
                 is_error = name == _ERR
                 if is_error and self._recovery.refused(call, worker, frames[-1], now):
@@ -329,7 +330,7 @@ class Broker:
             self.switch.release(call)
         call.heard = now
 
-    def _read(self, worker: Worker, frames: Frames) -> bytes | None:
+    def _read(self, worker: Worker, frames: Frames, now: float) -> bytes | None:
         """Return the name of an event that is not laid out as usual, None for what is none."""
         try:
             response_to, _, name, _, _, is_draining = peek(frames[-1])
@@ -341,7 +342,7 @@ class Broker:
             return None
         if is_draining and not worker.is_leaving:
             worker.is_leaving = True
-            self.switch.review(worker)
+            self.switch.retire(worker, now)
         return name
 
     def _stray(self, worker: Worker, frames: Frames, now: float) -> None:
@@ -357,7 +358,7 @@ class Broker:
     def _from_orphan(self, worker: Worker, token: bytes, frames: Frames, now: float) -> None:
         self.switch.traffic.dropped["late"] += 1
         worker.orphans[token].heard = now
-        if self._read(worker, frames) in _FINAL:
+        if self._read(worker, frames, now) in _FINAL:
             del worker.orphans[token]
             self.switch.settle(worker, now)
 

@@ -73,7 +73,7 @@ class CallTraffic(Traffic):
     def set_draining(self, worker: Worker, *, is_draining: bool) -> None:
         """Give a worker no new calls, or calls again."""
         if is_draining:
-            self.broker.drain(worker)
+            self.relay.send(self.broker.drain(worker, monotonic()))
         else:
             self.relay.send(self.broker.undrain(worker, monotonic()))
 

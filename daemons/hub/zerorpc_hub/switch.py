@@ -234,8 +234,15 @@ class Switch:
             self.pull(pool, now)
 
     def review(self, worker: Worker) -> None:
-        """Notice that a worker may take calls no more."""
+        """Notice that a worker may take no call for the moment."""
         self.pools[worker.pool_index].review(worker)
+
+    def retire(self, worker: Worker, now: float) -> None:
+        """Notice that a worker gets no more calls: those that wait may be up to the backup now."""
+        pool = self.pools[worker.pool_index]
+        pool.review(worker)
+        if pool.queue:
+            self.pull(pool, now)
 
     def _forget(self, call: Call) -> None:
         self.ids.discard(call.id)

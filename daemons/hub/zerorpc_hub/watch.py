@@ -71,7 +71,7 @@ class Watch:
         if now >= self._next_ping:
             self._next_ping = now + self._ping
             for worker in self._workers:
-                self._ask(worker, is_fair=is_fair)
+                self._ask(worker, now, is_fair=is_fair)
         if now >= self._next_scan:
             self._next_scan = now + _SCAN_EVERY
             self._scan(now)
@@ -93,14 +93,14 @@ class Watch:
 
     # -- pings -------------------------------------------------------------------------------
 
-    def _ask(self, worker: Worker, *, is_fair: bool) -> None:
+    def _ask(self, worker: Worker, now: float, *, is_fair: bool) -> None:
         if not worker.ping_token:
             switch = self._switch
             worker.ping_token = worker.number()
             switch.out.append((worker.peer, [worker.ping_token, b"", switch.words.ping()]))
         elif is_fair and not worker.is_busy:
             worker.is_busy = True
-            self._switch.review(worker)
+            self._switch.retire(worker, now)
             self._notices.append(Notice("worker_busy", worker.name, "does not answer a ping"))
 
     def heard_ping(self, worker: Worker, blob: Blob, now: float) -> None:
@@ -116,6 +116,8 @@ class Watch:
             self._notices.append(Notice("worker_answers", worker.name))
         worker.is_busy = False
         worker.is_leaving = is_draining or (name == b"ERR" and error_name(blob) == DRAINING)
+        # It may feel better, or have begun to leave.
+        self._switch.review(worker)
         self._switch.settle(worker, now)
 
     # -- open calls --------------------------------------------------------------------------

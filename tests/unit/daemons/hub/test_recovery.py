@@ -95,11 +95,22 @@ def test_an_operator_drains_a_worker_and_takes_it_back() -> None:
     hub = Hub()
     client, worker = hub.client(), hub.worker()
     hub.call(client)
-    hub.broker.drain(worker)
+    hub.deliver(hub.broker.drain(worker, hub.now))
     hub.call(client)
     assert len(hub.heard(worker)) == 1
     hub.deliver(hub.broker.undrain(worker, hub.now))
     assert len(hub.heard(worker)) == 1
+
+
+def test_a_server_that_says_so_only_when_asked_gets_no_more_calls() -> None:
+    hub = Hub()
+    client, worker = hub.client(), hub.worker()
+    hub.mute.add("w")
+    hub.wait(1)
+    (ping,) = hub.take(worker)
+    hub.answer(worker, ping, "ERR", ["Draining", "about to stop", None], draining=True)
+    hub.call(client)
+    assert hub.heard(worker) == []
 
 
 def test_an_error_that_only_mentions_draining_is_passed_on() -> None:
