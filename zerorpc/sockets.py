@@ -9,16 +9,20 @@ from functools import partial
 from types import TracebackType
 from typing import Any, TypeVar
 
+from msgpack import unpackb
+
 from zerorpc.context import Context
 from zerorpc.errors import EndpointError
 from zerorpc.limits import Limits
-from zerorpc.wire import Codec, Event
+from zerorpc.wire import Blob, Codec, Event
 
 _log = logging.getLogger("zerorpc.events")
 
 # How a codec encodes what is sent; not heartbeats, as a thread without a loop may send those.
 _ENCODERS = ("request", "reply", "event")
 _SHOWN_CHARACTERS = 200
+# Decoded again to be shown, and made text of; above this it would take longer than the call.
+_SHOWN_BYTES = 1 << 20
 
 Self = TypeVar("Self", bound="SocketBase")
 
@@ -115,22 +119,37 @@ class SocketBase(ABC):
 
 def _log_events(codec: Codec) -> None:
     """Put logging versions in front of the methods of one codec."""
-    decode = codec.decode
 
-    def logged(functor: Callable[..., Any], *args: Any) -> Any:
+    def logged(
+        functor: Callable[..., Any], text: str, show: Callable[[Any], str], *args: Any
+    ) -> Any:
         result = functor(*args)
-        is_sent = isinstance(result, bytes)
-        event = decode(result) if is_sent else result
-        _log.debug("%s %s", "-->" if is_sent else "<--", _shown(event))
+        _log.debug(text, show(result))
         return result
 
-    for name in (*_ENCODERS, "decode"):
-        setattr(codec, name, partial(logged, getattr(codec, name)))
+    for name in _ENCODERS:
+        setattr(codec, name, partial(logged, getattr(codec, name), "--> %s", _shown_blob))
+    codec.decode = partial(  # type: ignore[method-assign]
+        logged, codec.decode, "<-- %s", _shown
+    )
+
+
+def _shown_blob(blob: Blob) -> str:
+    """Return as text what is sent, whatever it is: no bound for what we receive may stop it."""
+    if len(blob) > _SHOWN_BYTES:
+        return f"not shown: {len(blob)} bytes"
+    try:
+        return _shown(Event(*unpackb(blob, strict_map_key=False)))
+    except Exception as error:
+        return f"not shown: {error!r}"
 
 
 def _shown(event: Event) -> str:
     """Return an event as text, at most so long as one can read."""
-    text = f"{event.name} {event.args!r} {event.header}"
+    try:
+        text = f"{event.name} {event.args!r} {event.header}"
+    except Exception as error:  # a custom type's own `__repr__`, or what is nested too deeply
+        return f"{event.name} not shown: {type(error).__name__}"
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
 
 

@@ -195,6 +195,38 @@ def test_debug_shows_one_way_messages_too(keep: Keep, caplog: pytest.LogCaptureF
     assert events(caplog) == ["--> note", "<-- note"]
 
 
+class Unshowable:
+    """A value of which no text can be made."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no text")
+
+
+LINES: list[tuple[Any, str]] = [
+    ([[]] * 300, "--> size [[["),  # more containers than this client would take
+    ("x" * (2 << 20), "--> not shown: 2097"),
+    (Unshowable(), "<-- size not shown: RuntimeError"),
+]
+
+
+@pytest.mark.parametrize(("value", "line"), LINES, ids=["containers", "large", "no text"])
+def test_debug_raises_in_no_sender_and_no_receiver(
+    context: zerorpc.Context,
+    serve: Serve,
+    dial: Dial,
+    caplog: pytest.LogCaptureFixture,
+    value: Any,
+    line: str,
+) -> None:
+    context.register_type(Unshowable, 7, lambda value: b"", lambda data: Unshowable())
+    caplog.set_level(logging.DEBUG, "zerorpc.events")
+    server = serve({"size": lambda value: 1}, context=context)
+    client = dial(server, limits=zerorpc.Limits(containers=10), context=context)
+    client.debug = server.debug = True
+    assert client.size(value) == 1
+    assert [each for each in caplog.messages if each.startswith(line)]
+
+
 # -- names ---------------------------------------------------------------------------------------
 
 GONE = ["Events", "Event", "Channel", "ChannelMultiplexer", "ChannelBase", "HeartBeatOnChannel"]
