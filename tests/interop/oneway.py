@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.interop.calls import TEXT
-from tests.interop.pairs import ANY_PORT, Direction, Peers, new_tag
+from tests.interop.pairs import Direction, Peers, new_tag
 from tests.interop.peer_process import Peer
 
 MESSAGES: list[list[Any]] = [[1], [TEXT, b"\x00\xff"], [[1, {"a": None}]], []]
@@ -16,16 +16,9 @@ def _joined(
     peers: Peers, direction: Direction, kinds: tuple[str, str], speaker_binds: bool
 ) -> tuple[Peer, Peer, str]:
     """Open a speaking socket at the client's process and a listening one at the server's."""
-    speaker = peers.client(direction)
-    listener = peers.server(direction)
+    speaker, listener = peers.client(direction), peers.server(direction)
     name = new_tag()
-    say_kind, hear_kind = kinds
-    if speaker_binds:
-        endpoint = speaker.ask("speak", name=name, kind=say_kind, how="bind", endpoint=ANY_PORT)
-        listener.ask("listen", name=name, kind=hear_kind, how="connect", endpoint=endpoint)
-    else:
-        endpoint = listener.ask("listen", name=name, kind=hear_kind, how="bind", endpoint=ANY_PORT)
-        speaker.ask("speak", name=name, kind=say_kind, how="connect", endpoint=endpoint)
+    peers.join((speaker, kinds[0]), (listener, kinds[1]), name, speaker_binds)
     return speaker, listener, name
 
 

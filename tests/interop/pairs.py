@@ -177,9 +177,25 @@ class Peers:
         """Let a process serve, and return where clients connect to."""
         return listen(server, beat)
 
+    def join(
+        self, speaker: tuple[Peer, str], listener: tuple[Peer, str], name: str, speaker_binds: bool
+    ) -> None:
+        """Open a socket called NAME at both; each comes with the kind of its socket."""
+        ends = (("speak", *speaker), ("listen", *listener))
+        first, second = ends if speaker_binds else reversed(ends)
+        endpoint = attach(first, name, "bind", ANY_PORT)
+        attach(second, name, "connect", endpoint)
+
     def close(self) -> None:
         """End every process."""
         self._stack.close()
+
+
+def attach(end: tuple[str, Peer, str], name: str, how: str, endpoint: str) -> str:
+    """Open a one-way socket (its op, process and kind), and return its endpoint."""
+    op, peer, kind = end
+    where: str = peer.ask(op, name=name, kind=kind, how=how, endpoint=endpoint)
+    return where
 
 
 def listen(server: Peer, beat: float, how: str = "bind", endpoint: str = ANY_PORT) -> str:

@@ -174,9 +174,14 @@ MATRIX = [
         needs_us=True,
         has_hub=True,
     ),
-    Row("push, puller binds", oneway.push_pull(speaker_binds=False), PYTHONS),
+    Row("push, puller binds", oneway.push_pull(speaker_binds=False), PYTHONS, has_hub=True),
     Row("push, pusher binds", oneway.push_pull(speaker_binds=True), PYTHONS),
-    Row("publish, subscriber binds", oneway.publish_subscribe(speaker_binds=False), PYTHONS),
+    Row(
+        "publish, subscriber binds",
+        oneway.publish_subscribe(speaker_binds=False),
+        PYTHONS,
+        has_hub=True,
+    ),
     Row("publish, publisher binds", oneway.publish_subscribe(speaker_binds=True), PYTHONS),
     Row(
         "introduction",

@@ -1,0 +1,165 @@
+"""A running hub that drains, reloads and ends; its clients and workers are real."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+import zerorpc
+from tests.integration.hub.conftest import Start, Work
+from tests.integration.hub.process import ONE_HUB, HubProcess
+from tests.integration.running import (
+    FAR_AWAY,
+    PATIENCE,
+    Dial,
+    Gate,
+    begin,
+    outcome,
+    wait_until,
+)
+
+FOR_EVER = "drain_timeout: 600\n"
+OK, CUT_OFF = 0, 3
+
+
+def gated(hub: HubProcess, work: Work, **options: object) -> Gate:
+    """Let a worker come whose `enter` waits until the test lets it go on."""
+    gate = Gate()
+    methods = {"enter": gate.enter, "echo": lambda value: value}
+    work(methods, hub.endpoint("out"), **options)
+    hub.await_workers(1)
+    return gate
+
+
+# -- the hub ends ------------------------------------------------------------------------------
+
+
+def test_an_idle_hub_ends_at_once_with_all_its_peers(start: Start, work: Work, dial: Dial) -> None:
+    hub = start(ONE_HUB + FOR_EVER)
+    gated(hub, work)
+    client = dial(hub.endpoint("in"))
+    assert client.echo(1) == 1
+    assert hub.stop() == OK
+
+
+def test_what_is_in_progress_ends_well_and_what_is_new_is_refused(
+    start: Start, work: Work, dial: Dial
+) -> None:
+    hub = start(ONE_HUB + FOR_EVER)
+    gate = gated(hub, work, heartbeat=0.3)
+    client = dial(hub.endpoint("in"), heartbeat=0.3)
+    running = begin(client.enter)
+    gate.await_entered()
+    hub.signal(signal.SIGTERM)
+    hub.await_event("draining")
+    with pytest.raises(zerorpc.RemoteError) as caught:
+        client.echo(1)
+    assert caught.value.name == "Draining"
+    late = dial(hub.endpoint("in"), timeout=0.5)
+    with pytest.raises(zerorpc.TimeoutExpired):  # nobody listens there
+        late.echo(1)
+    gate.open()
+    assert outcome(running) == "passed"
+    assert hub.wait() == OK
+
+
+def test_the_timeout_ends_the_drain_and_callers_are_told(
+    start: Start, work: Work, dial: Dial
+) -> None:
+    hub = start(ONE_HUB + "drain_timeout: 0.3\n")
+    gate = gated(hub, work)
+    client = dial(hub.endpoint("in"), heartbeat=FAR_AWAY)
+    running = begin(client.enter)
+    gate.await_entered()
+    assert hub.stop() == CUT_OFF
+    with pytest.raises(zerorpc.LostRemote, match=r"hub 'hub' has ended \(enter\)"):
+        outcome(running)
+
+
+def test_a_second_signal_ends_it_at_once(start: Start, work: Work, dial: Dial) -> None:
+    hub = start(ONE_HUB + FOR_EVER)
+    gate = gated(hub, work)
+    client = dial(hub.endpoint("in"), heartbeat=FAR_AWAY)
+    running = begin(client.enter)
+    gate.await_entered()
+    hub.signal(signal.SIGTERM)
+    hub.await_event("draining")
+    assert hub.stop() == CUT_OFF
+    with pytest.raises(zerorpc.LostRemote):
+        outcome(running)
+
+
+# -- a worker ends -----------------------------------------------------------------------------
+
+
+def test_a_worker_that_drains_gets_nothing_new_and_finishes_what_it_has(
+    start: Start, work: Work, dial: Dial
+) -> None:
+    hub = start()
+    gate = Gate()
+    leaving = work({"enter": gate.enter, "who": lambda: "leaving"}, hub.endpoint("out"))
+    hub.await_workers(1)
+    client = dial(hub.endpoint("in"), heartbeat=FAR_AWAY)
+    running = [begin(client.enter) for _ in range(3)]
+    gate.await_entered(3)
+    work({"who": lambda: "staying"}, hub.endpoint("out"))
+    hub.await_workers(2)
+    leaving.stop(PATIENCE)
+    # The first of these are refused by the worker that leaves, and nobody notices.
+    assert {client.who() for _ in range(50)} == {"staying"}
+    gate.open()
+    assert [outcome(each) for each in running] == ["passed"] * 3
+
+
+# -- another configuration ---------------------------------------------------------------------
+
+
+def test_a_reload_opens_and_closes_endpoints_and_keeps_every_connection(
+    start: Start, work: Work, dial: Dial
+) -> None:
+    hub = start()
+    gate = gated(hub, work)
+    old = hub.endpoint("in")
+    client = dial(old, heartbeat=FAR_AWAY)
+    running = begin(client.enter)
+    gate.await_entered()
+    hub.write("in: ['tcp://127.0.0.1:*', 'tcp://[::1]:*']\nout: 'tcp://[::1]:*'\n")
+    hub.signal(signal.SIGHUP)
+    hub.await_event("reloaded")
+    assert hub.endpoint("in").startswith("tcp://[::1]:")
+    # The new ones work, and the worker that came by the old one serves them.
+    assert dial(hub.endpoint("in")).echo(2) == 2
+    gate.open()
+    assert outcome(running) == "passed"
+
+
+BROKEN = {
+    "in: [\n": "hub.yml:",
+    ONE_HUB + "quue: {max: 3}\n": "did you mean 'queue'",
+    ONE_HUB + "type: pubsub\n": "the type needs a restart",
+    "in: tcp://127.0.0.1:*\nout: ipc:///no/such/folder/socket\n": "cannot bind",
+}
+
+
+def test_a_broken_file_changes_nothing(start: Start, work: Work, dial: Dial) -> None:
+    hub = start()
+    gated(hub, work)
+    ends = [hub.statistics()[side] for side in ("in", "out")]
+    client = dial(hub.endpoint("in"))
+    for number, (text, why) in enumerate(BROKEN.items(), 1):
+        hub.write(text)
+        hub.signal(signal.SIGHUP)
+        assert why in str(hub.await_event("reload refused", number)["problems"])
+        assert client.echo(1) == 1
+        assert dial(hub.endpoint("in")).echo(2) == 2
+    assert [hub.statistics()[side] for side in ("in", "out")] == ends
+
+
+def test_a_reload_tells_what_needs_a_restart_and_removes_hubs(start: Start) -> None:
+    several = "hubs:\n  a: {in: 'tcp://127.0.0.1:*', out: 'tcp://127.0.0.1:*'}\n"
+    hub = start(several + "  b: {in: 'tcp://127.0.0.1:*', out: 'tcp://127.0.0.1:*'}\n")
+    hub.write(several.replace("}", ", balance: round-robin}"))
+    hub.signal(signal.SIGHUP)
+    assert hub.await_event("takes effect after a restart")["keys"] == ["hubs.a.balance"]
+    wait_until(lambda: list(hub.ask("/stats")["hubs"]) == ["a"], "the other is gone")
