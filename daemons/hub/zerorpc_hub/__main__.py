@@ -1,4 +1,4 @@
-"""The command `zerorpc-hub`."""
+"""The command `zerorpc-hub`: runs hubs, and talks to running ones."""
 
 from __future__ import annotations
 
@@ -7,23 +7,34 @@ from collections.abc import Sequence
 
 from zerorpc_daemon.command import run
 from zerorpc_daemon.program import Program
-from zerorpc_hub.config import Config
+from zerorpc_hub.config import Admin, Config
 from zerorpc_hub.core import HubCore
+from zerorpc_hub.orders import ORDERS, give
 from zerorpc_hub.template import init
+from zerorpc_hub.top import top
 
-PROGRAM = Program(
-    "zerorpc-hub",
-    Config,
-    HubCore,
-    "Balances calls over workers. `zerorpc-hub init [FILE]` writes a configuration to begin with.",
-)
+_ABOUT = f"""\
+Balances calls over workers. Instead of FILE may stand, each with a --help of its own:
+`init [FILE]` writes a configuration to begin with;
+`top [URL]` shows what a running hub does;
+{", ".join(f"`{name}`" for name in ORDERS)} steer a running hub.
+"""
+
+PROGRAM = Program("zerorpc-hub", Config, HubCore, _ABOUT)
+_DEFAULT_URL = f"http://{Admin().bind}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the hubs of a file, or write a file to begin with; returns the exit status."""
+    """Run the hubs of a file, or do what a word asks for; returns the exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
-    if words[:1] == ["init"]:
-        return init(words[1:])
+    word, rest = (words[0], words[1:]) if words else ("", [])
+    # A configuration of such a name can still be given as ./top.
+    if word == "init":
+        return init(rest)
+    if word == "top":
+        return top(rest, _DEFAULT_URL)
+    if word in ORDERS:
+        return give(word, rest, _DEFAULT_URL)
     return run(PROGRAM, words)
 
 

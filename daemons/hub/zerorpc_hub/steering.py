@@ -60,7 +60,7 @@ class Steering:
                 event = "worker draining" if is_draining else "worker taken back"
                 self._log.info(event, hub=name, worker=worker.name, in_flight=worker.load)
                 told.append({"hub": name, "worker": worker.name, "in_flight": worker.load})
-        return _some(told, f"no worker is called {glob!r}; GET /peers lists them")
+        return _some(told, f"no worker is called {glob!r}; `peers` lists them")
 
     def kick(self, arguments: Arguments) -> list[Plain]:
         """Hang up on the peers that the glob `peer` names; most will connect again."""
@@ -72,7 +72,7 @@ class Steering:
                 connection.close("kicked")
                 self._log.info("peer kicked", hub=name, peer=peer)
                 told.append({"hub": name, "peer": peer})
-        return _some(told, f"no peer is called {glob!r}; GET /peers lists them")
+        return _some(told, f"no peer is called {glob!r}; `peers` lists them")
 
     # -- views -------------------------------------------------------------------------------
 
