@@ -43,6 +43,8 @@ class Exposition:
         text = "How often a connection was held back."
         self._counter("times_held_back", text, told["times_held_back"], hub=hub)
         for key, metric, label, text in _REASONS:
+            # Declared in any case, so that what may come can be seen in time.
+            self._family(CounterMetricFamily, metric, text, ("hub", label))
             for reason, count in told.get(key, {}).items():
                 self._counter(metric, text, count, hub=hub, **{label: reason})
         for side, count in told["messages"].items():
