@@ -11,6 +11,7 @@ from zerorpc_daemon.loading import load
 from zerorpc_daemon.problems import ConfigError
 from zerorpc_daemon.program import Exit, Program, complain, parse
 from zerorpc_daemon.runtime import Runtime
+from zerorpc_daemon.secret import token_of
 
 
 def run(program: Program[C], argv: Sequence[str] | None = None) -> int:
@@ -22,6 +23,8 @@ def run(program: Program[C], argv: Sequence[str] | None = None) -> int:
             sys.stdout.write(dump(config))
             return Exit.OK
         if options.is_check:
+            # What the file only names must be there as well, or the start would tell it first.
+            token_of(config.admin)
             sys.stdout.write(f"{options.file or '(no file)'}: ok\n")
             return Exit.OK
         return Runtime(program, options.file, config).run()

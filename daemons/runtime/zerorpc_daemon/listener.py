@@ -80,9 +80,14 @@ def tcp_socket(address: Address) -> socket.socket:
 
 
 class Listener:
-    """Serves an `Admin` on a listening socket until it is closed."""
+    """Serves an `Admin` on a listening socket until it is closed.
 
-    def __init__(self, listening: socket.socket, admin: Admin, log: EventLog) -> None:
+    Whoever says nothing for `idle` seconds is hung up on.
+    """
+
+    def __init__(
+        self, listening: socket.socket, admin: Admin, log: EventLog, idle: float = _IDLE_S
+    ) -> None:
         host, port = listening.getsockname()[:2]
         self.address = Address(host, port)
         self._admin = admin
@@ -91,7 +96,7 @@ class Listener:
             listening,
             self._serve,
             spawn=Pool(_MOST_CONNECTIONS),
-            handler_class=_Handler,
+            handler_class=type("_Handler", (_Handler,), {"idle": idle}),
             log=None,
             error_log=_Errors(log),  # type: ignore[call-overload]  # the stubs ask for a whole file
         )
@@ -142,8 +147,10 @@ def _headers(environ: dict[str, Any]) -> Iterable[tuple[str, str]]:
 class _Handler(WSGIHandler):
     """Hangs up on those who take their time: they would hold one of few places."""
 
+    idle: float
+
     def __init__(self, sock: Any, address: Any, server: Any) -> None:
-        sock.settimeout(_IDLE_S)
+        sock.settimeout(self.idle)
         super().__init__(sock, address, server)
 
     def log_request(self) -> None:

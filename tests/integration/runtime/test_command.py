@@ -103,6 +103,20 @@ def test_other_mistakes_are_one_line_and_status_2(
     assert complaint in told.err
 
 
+def test_check_looks_for_the_token_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, secret = tmp_path / "mill.yml", tmp_path / "token"
+    file.write_text(f"admin: {{token_file: {secret}}}\n")
+    assert run(PROGRAM, ["--check", str(file)]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert f"admin.token_file: {secret}: no such file" in told.err
+    secret.write_text("short\n")
+    assert run(PROGRAM, ["--check", str(file)]) == 2
+    assert "shorter than 16 characters" in capsys.readouterr().err
+    secret.write_text("long enough for a token\n")
+    assert run(PROGRAM, ["--check", str(file)]) == 0
+
+
 def test_a_default_port_that_is_taken_moves_on(tmp_path: Path, taken: str) -> None:
     with running(tmp_path, MILL_PORT=taken) as daemon:
         line = daemon.hear("default port is taken")

@@ -25,12 +25,15 @@ class Mill(Core[Config]):
         self._config, self._log = config, log
         self._jobs = set(filter(None, os.environ.pop(JOBS, "").split(",")))
         self._changed = gevent.event.Event()
+        self._ailment: str | None = None
         self._door: socket.socket | None = None
         self.commands = {
             "begin": self.begin,
             "finish": self.finish,
             "break": self.fail,
             "shout": self.shout,
+            "whisper": self.whisper,
+            "ail": self.ail,
         }
         self.views = {"jobs": self.jobs}
 
@@ -73,6 +76,10 @@ class Mill(Core[Config]):
         """Tell whether the wheel stands still."""
         return None if self._config.wheel.speed else "the wheel stands still"
 
+    def ailment(self) -> str | None:
+        """Tell what was said to it."""
+        return self._ailment
+
     def status(self) -> str:
         """Count the jobs."""
         return f"{len(self._jobs)} jobs"
@@ -108,6 +115,15 @@ class Mill(Core[Config]):
         """Log the same line so many `times`."""
         for _ in range(int(arguments["times"])):
             self._log.info("shouted")
+
+    def whisper(self, arguments: Mapping[str, Any]) -> None:
+        """Log a line of `size` characters for those who look for errors, so many `times`."""
+        for _ in range(int(arguments["times"])):
+            self._log.debug("whispered", text="x" * int(arguments["size"]))
+
+    def ail(self, arguments: Mapping[str, Any]) -> None:
+        """Be ill from now on, for a `reason`, or well again."""
+        self._ailment = arguments.get("reason")
 
     def jobs(self, arguments: Mapping[str, Any]) -> list[str]:
         """Jobs that begin with `prefix`."""
