@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from zerorpc.connection.address import Address, parse
 from zerorpc.connection.dialer import Dialer
-from zerorpc.connection.link import Connection, Owner, Patience
-from zerorpc.connection.listener import Doorkeeper, Listener, endpoint_of, listen
+from zerorpc.connection.link import Connection, Handed, Owner, Patience
+from zerorpc.connection.listener import Doorkeeper, Listener, endpoint_of, let_in, listen
 from zerorpc.connection.switchboard import Switchboard
+from zerorpc.connection.system import Socket
 
-__all__ = ["Address", "Connection", "Dialer", "Doorkeeper", "Listener", "Owner", "Patience"]
-__all__ += ["Switchboard", "endpoint_of", "listen", "parse"]
+__all__ = ["Address", "Connection", "Dialer", "Doorkeeper", "Handed", "Listener", "Owner"]
+__all__ += ["Patience", "Socket", "Switchboard", "endpoint_of", "let_in", "listen", "parse"]

@@ -12,7 +12,7 @@ import gevent
 import gevent.socket
 
 from zerorpc.connection.address import Target, parse
-from zerorpc.connection.link import Connection, Owner, Patience
+from zerorpc.connection.link import Connection, Handed, Owner, Patience
 from zerorpc.connection.listener import SessionMaker
 from zerorpc.connection.switchboard import Switchboard
 from zerorpc.connection.system import Socket
@@ -65,9 +65,21 @@ class Dialer:
         if socket is None:
             self._try_later()
             return
-        connection = Connection(
-            self._board, self.owner, socket, self._make_session(), self.patience
-        )
+        self._hold(Connection(self._board, self.owner, socket, self._make_session(), self.patience))
+
+    def go_on(self, socket: Socket, handed: Handed) -> Connection:
+        """Go on with a connection that the process of before has made, instead of making one."""
+        self._greenlet.kill(block=False)
+        session = self._make_session()
+        connection = Connection(self._board, self.owner, socket, session, self.patience, handed)
+        self._hold(connection)
+        return connection
+
+    def holds(self, connection: Connection) -> bool:
+        """Tell whether this is the connection that it has made."""
+        return self._connection is connection
+
+    def _hold(self, connection: Connection) -> None:
         self._connection = connection
         connection.when_gone = self._try_later
 

@@ -77,11 +77,29 @@ class Patience:
     farewell: float = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """A connection between two turns of its loop but for its socket, as plain data.
+
+    `unsent` is what the system has not taken, `begins` where whole messages begin in it, `unheard`
+    how many messages the peer was sent since it was last heard. The owner knows if it `is_full`.
+    """
+
+    session: Snapshot
+    unsent: bytes = b""
+    begins: tuple[int, ...] = ()
+    unheard: int = 0
+    is_full: bool = False
+
+
 class Connection:
     """One peer at the other end of a socket, which this object owns from now on.
 
     `session` speaks ZMTP for it; `remote` names the other end. `tag` is the owner's to set,
     `when_gone` that of whoever made it: called last, when the descriptor is free again.
+
+    With `handed` it goes on where another process was: `go_on` is to be called then, when its owner
+    knows it again. Raises `ZmtpError` where the bounds of `session` are narrower.
     """
 
     __slots__ = (
@@ -91,7 +109,6 @@ class Connection:
         "_is_moving",
         "_is_writing",
         "_out",
-        "_owner",
         "_patience",
         "_pauses",
         "_reader",
@@ -104,6 +121,7 @@ class Connection:
         "is_open",
         "last_heard",
         "last_moved",
+        "owner",
         "remote",
         "session",
         "tag",
@@ -119,9 +137,10 @@ class Connection:
         socket: Socket,
         session: Session,
         patience: Patience,
+        handed: Handed | None = None,
     ) -> None:
         prepare(socket)
-        self._board, self._owner, self._socket, self.session = board, owner, socket, session
+        self._board, self.owner, self._socket, self.session = board, owner, socket, session
         self._patience = patience
         self.remote = remote_name(socket)
         self.tag: Any = None
@@ -131,8 +150,13 @@ class Connection:
         self.backlog = Outbox()
         self._is_writing = self._is_moving = False
         self.unheard = 0  # messages sent since the peer was last heard
+        if handed is not None:
+            session.restore(handed.session)
+            self.backlog.put(handed.unsent, handed.begins)
+            self.unheard = handed.unheard
         self._pauses = 0
-        self.is_open, self.is_full, self._is_heard = True, False, False
+        self.is_open, self._is_heard = True, False
+        self.is_full = handed is not None and handed.is_full
         self._ending = ""  # why, once it is finishing
         self.was_ready = session.peer is not None
         self.last_heard = self.last_moved = time.monotonic()
@@ -141,7 +165,7 @@ class Connection:
         self._writer = board.loop.io(socket.fileno(), 2)
         self._reader.start(self._read)
         board.connections.add(self)
-        if not self.was_ready:
+        if handed is None and not self.was_ready:
             self.command(session.begin())
 
     def __repr__(self) -> str:
@@ -213,10 +237,10 @@ class Connection:
                 self._shut()
         elif left > full_bytes and not self.is_full:
             self.is_full, self._is_moving = True, True
-            self._owner.on_full(self)
+            self.owner.on_full(self)
         elif self.is_full and left <= full_bytes // _LOW:
             self.is_full = False
-            self._owner.on_drained(self)
+            self.owner.on_drained(self)
 
     def _offer(self, pieces: Sequence[Frame]) -> int | None:
         """Return how many bytes the kernel took; closes what has broken, and returns None."""
@@ -266,9 +290,9 @@ class Connection:
             self.command(answers)
         if not self.was_ready and session.peer is not None:
             self.was_ready, self._until = True, None
-            self._owner.on_ready(self)
+            self.owner.on_ready(self)
         if messages and self.is_open:
-            self._owner.on_messages(self, messages)
+            self.owner.on_messages(self, messages)
         if error is not None:
             self.finish(error.reason)
 
@@ -327,7 +351,7 @@ class Connection:
         self._until = time.monotonic() + self._patience.farewell
         if self._pauses:  # the peer's end of the stream is to be seen
             self._reader.start(self._read)
-        self._owner.on_closed(self, reason)
+        self.owner.on_closed(self, reason)
         self.flush()
         if not self.backlog:
             self._shut()
@@ -350,8 +374,26 @@ class Connection:
         self._socket.close()
         self._board.closed[self._ending or reason] += 1
         if not self._ending:
-            self._owner.on_closed(self, reason)
+            self.owner.on_closed(self, reason)
         self.when_gone()
+
+    # -- moving to another process -----------------------------------------------------------
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether its owner has heard the last of it, and only a farewell is on its way."""
+        return bool(self._ending)
+
+    def export(self) -> Handed:
+        """Return all that another process needs to go on, beside the socket; flush it before."""
+        begins = tuple(self.backlog.begins())
+        return Handed(self.session.export(), self.unsent(), begins, self.unheard, self.is_full)
+
+    def go_on(self) -> None:
+        """Send what was handed over, and tell the owner if that is too much."""
+        if answers := self.session.take_output():
+            self.command(answers)
+        self._send_backlog()
 
     def detach(self) -> None:
         """Leave the socket alone, open as it is: another program goes on with it."""

@@ -14,7 +14,7 @@ from socket import AF_INET6, AF_UNIX, IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEADDR, S
 from typing import Any
 
 from zerorpc.connection.address import Address, name_of, parse
-from zerorpc.connection.link import Connection, Owner, Patience
+from zerorpc.connection.link import Connection, Handed, Owner, Patience
 from zerorpc.connection.switchboard import Switchboard
 from zerorpc.connection.system import Socket
 from zerorpc.errors import EndpointError
@@ -54,9 +54,13 @@ class Doorkeeper:
         if reason is not None:
             self.refused[reason] += 1
             return reason
+        self.take_over(ip)
+        return None
+
+    def take_over(self, ip: str) -> None:
+        """Count in a connection that was let in already, by the process of before."""
         self.open += 1
         self._per_ip[ip] += 1
-        return None
 
     def release(self, ip: str) -> None:
         """Count a connection out."""
@@ -133,7 +137,7 @@ class Listener:
         self._watcher.start(self._accept)
 
     def _welcome(self, socket: Socket, source: Any) -> None:
-        ip = source[0] if isinstance(source, tuple) else ""
+        ip = _ip_of(source)
         if self._doorkeeper.admit(ip) is not None:
             socket.close()
             return
@@ -141,6 +145,30 @@ class Listener:
             self._board, self.owner, socket, self._make_session(), self.patience
         )
         connection.when_gone = lambda: self._doorkeeper.release(ip)
+
+
+def let_in(
+    board: Switchboard,
+    owner: Owner,
+    socket: Socket,
+    session: Session,
+    patience: Patience,
+    doorkeeper: Doorkeeper,
+    handed: Handed,
+) -> Connection:
+    """Go on with a connection that the process of before has accepted, wherever that was."""
+    connection = Connection(board, owner, socket, session, patience, handed)
+    try:
+        ip = _ip_of(socket.getpeername())
+    except OSError:  # it is gone already, as the first read will tell
+        ip = ""
+    doorkeeper.take_over(ip)
+    connection.when_gone = lambda: doorkeeper.release(ip)
+    return connection
+
+
+def _ip_of(source: Any) -> str:
+    return str(source[0]) if isinstance(source, tuple) else ""
 
 
 def _why_not(error: OSError) -> str:

@@ -60,6 +60,18 @@ class Outbox:
             self._pieces.append(piece)
             self.size += len(piece)
 
+    def put(self, data: bytes, begins: Iterable[int]) -> None:
+        """Put bytes in which messages begin at these offsets behind what is there."""
+        end = self._taken + self.size
+        self._starts.extend(end + begin for begin in begins)
+        if data:
+            self._pieces.append(data)
+            self.size += len(data)
+
+    def begins(self) -> list[int]:
+        """Return the offsets in `content` at which messages begin of which no byte was taken."""
+        return [start - self._taken for start in self._starts]
+
     def offer(self) -> list[Piece]:
         """Return as much from the front as is worth handing over at once."""
         pieces: list[Piece] = []

@@ -88,6 +88,7 @@ class Session:
         if max_message_bytes < MOST_SHORT:
             raise ValueError(f"a bound below {MOST_SHORT} bytes would not hold for short frames")
         self.socket_type = socket_type
+        self.is_server = is_server
         self.max_message_bytes = max_message_bytes
         self.max_frames = max_frames
         # Whether no message of three short frames can be too much.
