@@ -52,6 +52,22 @@ class Ledger:
         # Without a rate: it has none any more.
         self._gone[worker.endpoint].add(worker.counters, worker.latency)
 
+    def export(self) -> Plain:
+        """Return what no broker knows, for the books of another process."""
+        return {end: (dict(each.counts), each.latency) for end, each in self._gone.items()}
+
+    def restore(self, state: Plain, now: float) -> None:
+        """Go on with these books; the broker has its own state again."""
+        for endpoint, (counts, latency) in state.items():
+            self.expect(endpoint)
+            self._gone[endpoint].counts.update(counts)
+            add_up(self._gone[endpoint].latency, latency)
+        for worker in self._broker.workers:
+            self.expect(worker.endpoint)
+        # Twice, for a rate looks back over two notes, and nothing of all this is new.
+        self.note(now)
+        self.note(now)
+
     def plain(self, now: float) -> Plain:
         """Return everything."""
         switch, broker = self._broker.switch, self._broker

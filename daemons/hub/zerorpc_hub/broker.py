@@ -376,6 +376,20 @@ class Broker:
                 switch.fail(call, "LostRemote", text)
         return self._sends()
 
+    def times(self) -> tuple[Any, ...]:
+        """Return what goes by the clock, for another broker; see `snapshot` for all the rest."""
+        return self._recovery.budget.export(), self._watch.export()
+
+    def inherit(self, times: tuple[Any, ...], now: float) -> list[Send]:
+        """Go on with calls and workers that have been put in place."""
+        budget, watch = times
+        self._recovery.budget.restore(budget)
+        self._watch.restore(watch)
+        for pool in self.switch.pools:
+            self.switch.pull(pool, now)
+            self._watch.hurry(pool)
+        return self._sends()
+
     # -- time --------------------------------------------------------------------------------
 
     @property

@@ -34,3 +34,11 @@ class RetryBudget:
             return False
         self._left -= 1
         return True
+
+    def export(self) -> tuple[float, int, float]:
+        """Return what is left, for another budget."""
+        return self._left, self._calls, self._filled
+
+    def restore(self, state: tuple[float, int, float]) -> None:
+        """Go on with what was left."""
+        self._left, self._calls, self._filled = state

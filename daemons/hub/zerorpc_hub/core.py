@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from time import monotonic
 from typing import Any
 
 import gevent
+import gevent.socket
 from prometheus_client import Metric
 
 from zerorpc.errors import EndpointError
-from zerorpc_daemon.core import Core, Refused, StartError
+from zerorpc_daemon.core import Core, Refused, Replace, StartError
 from zerorpc_daemon.journal import EventLog
+from zerorpc_hub import handover
 from zerorpc_hub.config import Config, Hub
 from zerorpc_hub.exposition import Exposition
 from zerorpc_hub.proxy import Proxy
 from zerorpc_hub.steering import Steering
+from zerorpc_hub.succession import Heritage, export
 
 # Descriptors for everything that is no connection: log, admin port, epoll, listeners.
 _OTHER_FILES = 64
@@ -27,23 +33,90 @@ class HubCore(Core[Config]):
     def __init__(self, config: Config, log: EventLog) -> None:
         self._config, self._log = config, log
         self.proxies: dict[str, Proxy] = {}
+        self._stopped: float | None = None  # when the process of before has stopped to serve
         steering = Steering(self.proxies, log)
         self.commands, self.views = steering.commands, steering.views
 
     def start(self) -> None:
         """Open all endpoints of all hubs, or none of them."""
         self._allow_files(self._config)
+        heritages = self._inherit()
         try:
             for name, hub in self._config.named().items():
-                self.proxies[name] = self._opened(name, hub)
+                self.proxies[name] = self._opened(name, hub, heritages.pop(name, None))
         except EndpointError as error:
             self.close()
             raise StartError(str(error)) from None
+        for heritage in heritages.values():
+            heritage.close()
+        if self._stopped is not None:
+            pause = round(monotonic() - self._stopped, 4)
+            count = sum(len(each.board.connections) for each in self.proxies.values())
+            self._log.info("taken over", connections=count, pause_s=pause)
 
-    def _opened(self, name: str, hub: Hub) -> Proxy:
+    def _opened(self, name: str, hub: Hub, heritage: Heritage | None = None) -> Proxy:
         proxy = Proxy(name, hub, self._log)
-        proxy.open()
+        if heritage is None:
+            proxy.open()
+        else:
+            proxy.open(heritage.listening)
+            heritage.go_on(proxy)
         return proxy
+
+    # -- the next process --------------------------------------------------------------------
+
+    def _inherit(self) -> dict[str, Heritage]:
+        """Return what the process of before has left, by the names of hubs."""
+        try:
+            taken = handover.take(os.environ)
+        except OSError as error:
+            self._log.error("nothing could be taken over", reason=str(error))
+            return {}
+        if taken is None:
+            return {}
+        state, descriptors = taken
+        shares = {
+            name: Heritage(each, descriptors[start:end])
+            for name, (each, start, end) in state["hubs"].items()
+        }
+        self._stopped = state.get("stopped")
+        return shares
+
+    def upgrade(self, config: Config, replace: Replace) -> None:
+        """Have a copy of this process serve until the new one has started and asks for all."""
+        # All that the new process might fail at is done by this one, which goes on if it does.
+        self.reload(config)
+        end = handover.OldEnd()
+        try:
+            replace([end.descriptor], end.environment, partial(self._serve_until_asked, end))
+        finally:
+            # Also after an error: the copy hears of it in its own way.
+            end.close()
+
+    def _serve_until_asked(self, end: handover.OldEnd) -> None:
+        # All this time the loop goes on here, and calls with it.
+        gevent.socket.wait_read(end.fileno())
+        version = end.asked()
+        if version == handover.VERSION:
+            # From here to the end nothing gives the loop a turn: what is exported stays true.
+            stopped, descriptors = monotonic(), list[int]()
+            hubs = {}
+            for name, proxy in self.proxies.items():
+                start = len(descriptors)
+                own: list[int] = []
+                state = export(proxy, own)
+                descriptors += own
+                hubs[name] = (state, start, len(descriptors))
+            end.give({"hubs": hubs, "stopped": stopped}, descriptors)
+            return
+        if version is not None:
+            # It cannot read our state: it gets the endpoints, and what we have is finished here.
+            for proxy in self.proxies.values():
+                proxy.close_doors()
+            end.give({"hubs": {}}, ())
+            with gevent.Timeout(self._config.drain_timeout, False):  # type: ignore[arg-type]
+                self.drain()
+        self.close()
 
     def drain(self) -> None:
         """Take no new calls, and return once those in progress are over."""

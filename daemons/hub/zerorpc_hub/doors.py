@@ -9,18 +9,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from zerorpc.connection import (
+    Connection,
     Dialer,
     Doorkeeper,
+    Handed,
     Listener,
-    Owner,
     Patience,
+    Socket,
     Switchboard,
     endpoint_of,
     listen,
 )
 from zerorpc.zmtp import Session
 from zerorpc_hub.config import Hub, Way
-from zerorpc_hub.traffic import Traffic
+from zerorpc_hub.traffic import Side, Traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ def wishes(hub: Hub) -> Iterator[Wish]:
 class Door:
     """One endpoint that is open; raises `EndpointError` where it cannot be.
 
-    `make_session` is asked for each connection, so that new ones follow a new configuration.
+    `make_session` is asked for each connection, so that new ones follow a new configuration;
+    `listening` is a socket that the process of before has bound.
     """
 
     def __init__(
@@ -64,23 +67,23 @@ class Door:
         make_session: Callable[[], Session],
         patience: Patience,
         doorkeeper: Doorkeeper,
+        listening: Socket | None = None,
     ) -> None:
         self.wish = wish
         self._traffic = traffic
         self._opened: Listener | Dialer
         if wish.is_dialled:
             self.endpoint = wish.endpoint
-            owner = self._owner()
-            self._opened = Dialer(board, owner, wish.endpoint, make_session, patience)
+            self.owner = self._make_owner()
+            self._opened = Dialer(board, self.owner, wish.endpoint, make_session, patience)
         else:
             # First, since the owner wants to know the port that the system chose.
-            socket = listen(wish.endpoint)
+            socket = listen(wish.endpoint) if listening is None else listening
             self.endpoint = endpoint_of(socket)
-            self._opened = Listener(
-                board, self._owner(), socket, make_session, patience, doorkeeper
-            )
+            self.owner = self._make_owner()
+            self._opened = Listener(board, self.owner, socket, make_session, patience, doorkeeper)
 
-    def _owner(self) -> Owner:
+    def _make_owner(self) -> Side:
         if self.wish.way is None:
             return self._traffic.front(self.endpoint)
         return self._traffic.back(self.endpoint, self.wish.pool, self.wish.way)
@@ -89,9 +92,32 @@ class Door:
         """Treat connections that come from now on as another configuration has it."""
         if wish != self.wish:
             self.wish = wish
-            self._opened.owner = self._owner()
+            self._opened.owner = self.owner = self._make_owner()
         self._opened.patience = patience
 
     def close(self) -> None:
         """Let no more connections come; those that are there stay."""
         self._opened.close()
+
+    # -- moving to another process -----------------------------------------------------------
+
+    @property
+    def descriptor(self) -> int | None:
+        """The descriptor of what listens, None for a door that is dialled."""
+        return self._opened.fileno() if isinstance(self._opened, Listener) else None
+
+    def has_made(self, connection: Connection) -> bool:
+        """Tell whether this is the connection that it dials for."""
+        return isinstance(self._opened, Dialer) and self._opened.holds(connection)
+
+    def go_on(self, socket: Socket, handed: Handed) -> Connection:
+        """Take back the connection that it dialled for in the process of before."""
+        assert isinstance(self._opened, Dialer)
+        return self._opened.go_on(socket, handed)
+
+    def stop(self) -> None:
+        """Leave what listens as it is, for another process."""
+        if isinstance(self._opened, Listener):
+            self._opened.stop()
+        else:
+            self._opened.close()

@@ -40,6 +40,16 @@ class Subscriber:
         self._any = tuple(self._prefixes)
         return True
 
+    @property
+    def prefixes(self) -> dict[bytes, int]:
+        """What it has asked for, and how often."""
+        return dict(self._prefixes)
+
+    @prefixes.setter
+    def prefixes(self, prefixes: dict[bytes, int]) -> None:
+        self._prefixes = Counter(prefixes)
+        self._any = tuple(prefixes)
+
     def wants(self, first: bytes) -> bool:
         """Tell whether a message that begins with this frame is wanted."""
         return first.startswith(self._any)

@@ -5,16 +5,16 @@ Nothing is answered here, so the front only reads and the back only writes - but
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from zerorpc.connection import Connection, Owner
+from zerorpc.connection import Connection
 from zerorpc.zmtp import Message
 from zerorpc_daemon.journal import EventLog
 from zerorpc_hub.config import Way
 from zerorpc_hub.fanout import Fanout
 from zerorpc_hub.pipeline import Pipeline
-from zerorpc_hub.traffic import Traffic, short_name
+from zerorpc_hub.traffic import Side, Traffic, short_name
 
 
 class FanoutTraffic(Traffic):
@@ -28,11 +28,11 @@ class FanoutTraffic(Traffic):
         self.fanout = Fanout()
         self.there = There()
 
-    def front(self, endpoint: str) -> Owner:
+    def front(self, endpoint: str) -> Side:
         """Return the owner of publishers."""
         return _Publishers(self, endpoint)
 
-    def back(self, endpoint: str, pool: str, way: Way) -> Owner:  # noqa: ARG002
+    def back(self, endpoint: str, pool: str, way: Way) -> Side:  # noqa: ARG002
         """Return the owner of subscribers."""
         return _Subscribers(self, endpoint)
 
@@ -45,6 +45,28 @@ class FanoutTraffic(Traffic):
     def backs(self) -> int:
         """How many subscribers there are."""
         return len(self.fanout.subscribers)
+
+    def export(self, number: Callable[[Connection], int]) -> dict[str, Any]:
+        """Return subscriptions and counters as plain data."""
+        fanout = self.fanout
+        return {
+            "subscribers": [
+                (number(each.peer), each.prefixes, each.sent, each.missed)
+                for each in fanout.subscribers
+            ],
+            "counts": (fanout.received, fanout.sent, dict(fanout.dropped)),
+        }
+
+    def restore(self, state: dict[str, Any], connections: Mapping[int, Connection]) -> None:
+        """Go on with them."""
+        fanout = self.fanout
+        for number, prefixes, sent, missed in state["subscribers"]:
+            connection = connections[number]
+            connection.tag = subscriber = fanout.add_subscriber(connection)
+            subscriber.prefixes, subscriber.sent, subscriber.missed = prefixes, sent, missed
+            subscriber.is_paused = connection.is_full
+        fanout.received, fanout.sent, dropped = state["counts"]
+        fanout.dropped.update(dropped)
 
     def statistics(self) -> Mapping[str, Any]:
         """Return what it counted, as plain data."""
@@ -74,11 +96,11 @@ class PipelineTraffic(Traffic):
         self.there = There()
         self._held: dict[Connection, None] = {}
 
-    def front(self, endpoint: str) -> Owner:
+    def front(self, endpoint: str) -> Side:
         """Return the owner of pushers."""
         return _Pushers(self, endpoint)
 
-    def back(self, endpoint: str, pool: str, way: Way) -> Owner:  # noqa: ARG002
+    def back(self, endpoint: str, pool: str, way: Way) -> Side:  # noqa: ARG002
         """Return the owner of pullers."""
         return _Pullers(self, endpoint)
 
@@ -104,6 +126,29 @@ class PipelineTraffic(Traffic):
             held, self._held = self._held, {}
             for source in held:
                 source.resume()
+
+    def export(self, number: Callable[[Connection], int]) -> dict[str, Any]:
+        """Return what waits, and counters, as plain data."""
+        pipeline = self.pipeline
+        return {
+            "waiting": pipeline.waiting,
+            "pullers": [(number(each.peer), each.sent) for each in pipeline.pullers],
+            "counts": (pipeline.received, pipeline.sent),
+        }
+
+    def restore(self, state: dict[str, Any], connections: Mapping[int, Connection]) -> None:
+        """Go on with them."""
+        pipeline = self.pipeline
+        for number, sent in state["pullers"]:
+            connection = connections[number]
+            connection.tag, _ = pipeline.add_puller(connection)
+            connection.tag.sent = sent
+            if connection.is_full:
+                pipeline.pause(connection.tag)
+        received, pipeline.sent = state["counts"]
+        # Mostly there is nobody to whom it could go, or it would not have waited.
+        self.relay.send(pipeline.from_pusher(state["waiting"]))
+        pipeline.received = received
 
     def statistics(self) -> Mapping[str, Any]:
         """Return what it counted, as plain data."""
@@ -147,15 +192,18 @@ class There:
 class _Side:
     """What all four kinds of peers have in common: they come and go, and the log is told."""
 
-    kind = side = ""
+    kind = side = pool = ""
 
     def __init__(self, log: EventLog, there: There, endpoint: str) -> None:
-        self._log, self._endpoint = log, endpoint
+        self._log, self.endpoint = log, endpoint
         self._there = there.at(endpoint, self.side)
 
     def on_ready(self, connection: Connection) -> None:
         self._there.add(connection)
-        self._log.info(f"{self.kind} connected", peer=connection.remote, endpoint=self._endpoint)
+        self._log.info(f"{self.kind} connected", peer=connection.remote, endpoint=self.endpoint)
+
+    def on_handed(self, connection: Connection) -> None:
+        self._there.add(connection)
 
     def on_full(self, connection: Connection) -> None:
         """Do nothing: little goes to a peer that sends."""
@@ -169,7 +217,7 @@ class _Side:
             self._log.info(f"{self.kind} gone", peer=connection.remote, why=reason)
         else:
             self._log.warning(
-                "connection refused", peer=connection.remote, endpoint=self._endpoint, why=reason
+                "connection refused", peer=connection.remote, endpoint=self.endpoint, why=reason
             )
 
 

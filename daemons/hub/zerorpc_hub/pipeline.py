@@ -41,6 +41,11 @@ class Pipeline:
         return len(self._queue)
 
     @property
+    def waiting(self) -> list[Frames]:
+        """The messages that wait, in order."""
+        return list(self._queue)
+
+    @property
     def is_full(self) -> bool:
         """Whether no more should be read from pushers for now."""
         return len(self._queue) >= self.most or self.queued_bytes >= self.most_bytes

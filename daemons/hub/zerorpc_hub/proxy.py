@@ -5,12 +5,12 @@ It opens and closes; what is done with messages is the business of its `Traffic`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gevent
 
-from zerorpc.connection import Doorkeeper, Patience, Switchboard
+from zerorpc.connection import Doorkeeper, Patience, Socket, Switchboard
 from zerorpc.zmtp import Session
 from zerorpc_daemon.journal import EventLog
 from zerorpc_hub.config import Hub
@@ -28,6 +28,13 @@ _LASTING = (
 _LOOK_S = 0.01
 
 
+Key = tuple[str, str, bool]
+
+
+def _nothing(_key: Key) -> Socket | None:
+    return None
+
+
 class Proxy:
     """One hub, which serves from `open` to `close`."""
 
@@ -39,30 +46,38 @@ class Proxy:
         self.traffic = traffic_of(name, hub, log)
         self.doors: dict[tuple[str, str, bool], Door] = {}
 
-    def open(self) -> None:
-        """Listen and connect wherever it should; raises `EndpointError`, and then did neither."""
+    def open(self, listening: Callable[[Key], Socket | None] = _nothing) -> None:
+        """Listen and connect wherever it should; raises `EndpointError`, and then did neither.
+
+        `listening` returns what listens at a door already.
+        """
         try:
             for wish in wishes(self.hub):
-                self.doors[wish.key] = self._open(wish, self.hub)
+                self.doors[wish.key] = self._open(wish, self.hub, listening(wish.key))
         except BaseException:
             self.close_doors()
             self.board.close("not_started")
             raise
 
-    def _open(self, wish: Wish, hub: Hub) -> Door:
-        is_front = wish.way is None
-        kind = self.traffic.front_type if is_front else self.traffic.back_type
-        patience = of_clients(hub) if is_front else of_workers(hub)
+    def _open(self, wish: Wish, hub: Hub, listening: Socket | None = None) -> Door:
+        patience = of_clients(hub) if wish.way is None else of_workers(hub)
 
         def make_session() -> Session:
-            # Of the hub as it is then: a reload counts for the connections that come after it.
-            most = self.hub.limits.message_bytes
-            return Session(kind, is_server=not wish.is_dialled, max_message_bytes=most)
+            return self.session(wish.side, is_server=not wish.is_dialled)
 
-        door = Door(wish, self.board, self.traffic, make_session, patience, self.doorkeeper)
+        door = Door(
+            wish, self.board, self.traffic, make_session, patience, self.doorkeeper, listening
+        )
         event = "connecting" if wish.is_dialled else "listening"
         self._log.info(event, hub=self.name, side=wish.side, endpoint=door.endpoint)
         return door
+
+    def session(self, side: str, *, is_server: bool) -> Session:
+        """Return a new end of a connection at a side: "in" or "out"."""
+        kind = self.traffic.front_type if side == "in" else self.traffic.back_type
+        # Of the hub as it is then: a reload counts for the connections that come after it.
+        most = self.hub.limits.message_bytes
+        return Session(kind, is_server=is_server, max_message_bytes=most)
 
     # -- another configuration ---------------------------------------------------------------
 

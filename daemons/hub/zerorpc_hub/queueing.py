@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any
 
 from gevent import get_hub
 
-from zerorpc.connection import Connection, Owner
+from zerorpc.connection import Connection
 from zerorpc.zmtp import Message
 from zerorpc_daemon.journal import EventLog
+from zerorpc_hub import snapshot
 from zerorpc_hub.account import Ledger
 from zerorpc_hub.broker import Broker
 from zerorpc_hub.calls import Worker
 from zerorpc_hub.config import Way
 from zerorpc_hub.policy import Policy
-from zerorpc_hub.traffic import Traffic, short_name
+from zerorpc_hub.traffic import Side, Traffic, short_name
 
 # Not earlier than this after the last turn: what is due may be some milliseconds late.
 _LEAST_DELAY = 0.001
@@ -43,11 +44,11 @@ class CallTraffic(Traffic):
         self._timer = self._loop.timer(max(_LEAST_DELAY, self._due - monotonic()))
         self._timer.start(self._look)
 
-    def front(self, endpoint: str) -> Owner:
+    def front(self, endpoint: str) -> Side:
         """Return the owner of clients."""
         return _Clients(self, endpoint)
 
-    def back(self, endpoint: str, pool: str, way: Way) -> Owner:
+    def back(self, endpoint: str, pool: str, way: Way) -> Side:
         """Return the owner of workers."""
         return _Workers(self, endpoint, pool, way)
 
@@ -104,6 +105,22 @@ class CallTraffic(Traffic):
             self.log.warning(notice.what.replace("_", " "), worker=notice.worker, why=notice.text)
         self.broker.notices.clear()
 
+    def export(self, number: Callable[[Connection], int]) -> dict[str, Any]:
+        """Return calls, workers and counters as plain data."""
+        return {"broker": snapshot.export(self.broker, number), "ledger": self.ledger.export()}
+
+    def restore(self, state: dict[str, Any], connections: Mapping[int, Connection]) -> None:
+        """Go on with them."""
+        now = monotonic()
+        restored = snapshot.Restoration(self.broker, state["broker"], connections, now)
+        for client in restored.clients:
+            client.peer.tag = client
+        for worker in restored.workers:
+            worker.peer.tag = worker
+        self.ledger.restore(state["ledger"], now)
+        self.relay.send(restored.sends)
+        self.arm()
+
     def statistics(self) -> Mapping[str, Any]:
         """Return what it counted, as plain data."""
         return self.ledger.plain(monotonic())
@@ -112,16 +129,21 @@ class CallTraffic(Traffic):
 class _Clients:
     """The connections of one endpoint that make calls; each one's tag is the broker's `Client`."""
 
+    side, pool = "in", ""
+
     def __init__(self, traffic: CallTraffic, endpoint: str) -> None:
-        self._traffic, self._endpoint = traffic, endpoint
+        self._traffic, self.endpoint = traffic, endpoint
         self._relay, self._broker = traffic.relay, traffic.broker
         self._broker.switch.methods_of(endpoint)  # so that it is told of before anyone comes
 
     def on_ready(self, connection: Connection) -> None:
-        connection.tag = self._broker.add_client(connection, short_name(connection), self._endpoint)
+        connection.tag = self._broker.add_client(connection, short_name(connection), self.endpoint)
         self._traffic.log.debug(
-            "client connected", client=connection.remote, endpoint=self._endpoint
+            "client connected", client=connection.remote, endpoint=self.endpoint
         )
+
+    def on_handed(self, connection: Connection) -> None:
+        """Do nothing: the broker's state tells of it."""
 
     def on_messages(self, connection: Connection, messages: list[Message]) -> None:
         self._relay.send(
@@ -139,7 +161,7 @@ class _Clients:
         self._relay.release(connection)
         if connection.tag is None:
             self._traffic.log.warning(
-                "connection refused", peer=connection.remote, endpoint=self._endpoint, why=reason
+                "connection refused", peer=connection.remote, endpoint=self.endpoint, why=reason
             )
             return
         self._relay.send(self._broker.remove_client(connection.tag, monotonic()))
@@ -149,8 +171,10 @@ class _Clients:
 class _Workers:
     """The connections of one endpoint that serve calls; each one's tag is a `Worker`."""
 
+    side = "out"
+
     def __init__(self, traffic: CallTraffic, endpoint: str, pool: str, way: Way) -> None:
-        self._traffic, self._endpoint, self._pool, self._way = traffic, endpoint, pool, way
+        self._traffic, self.endpoint, self.pool, self._way = traffic, endpoint, pool, way
         self._relay, self._broker = traffic.relay, traffic.broker
         traffic.ledger.expect(endpoint)
 
@@ -158,17 +182,18 @@ class _Workers:
         worker, sends = self._broker.add_worker(
             connection,
             short_name(connection),
-            self._endpoint,
+            self.endpoint,
             monotonic(),
-            pool=self._pool,
+            pool=self.pool,
             weight=self._way.weight,
             is_backup=self._way.backup,
         )
         connection.tag = worker
         self._relay.send(sends)
-        self._traffic.log.info(
-            "worker connected", worker=connection.remote, endpoint=self._endpoint
-        )
+        self._traffic.log.info("worker connected", worker=connection.remote, endpoint=self.endpoint)
+
+    def on_handed(self, connection: Connection) -> None:
+        """Do nothing: the broker's state tells of it."""
 
     def on_messages(self, connection: Connection, messages: list[Message]) -> None:
         self._relay.send(
@@ -188,7 +213,7 @@ class _Workers:
         self._relay.release(connection)
         if connection.tag is None:
             self._traffic.log.warning(
-                "connection refused", peer=connection.remote, endpoint=self._endpoint, why=reason
+                "connection refused", peer=connection.remote, endpoint=self.endpoint, why=reason
             )
             return
         self._traffic.log.info("worker gone", worker=connection.remote, why=reason)

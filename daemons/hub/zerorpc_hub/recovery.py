@@ -25,7 +25,7 @@ class Recovery:
     def __init__(self, switch: Switch, now: float) -> None:
         policy = switch.policy
         self._switch = switch
-        self._budget = RetryBudget(policy.retry_share, policy.retry_per_second, now)
+        self.budget = RetryBudget(policy.retry_share, policy.retry_per_second, now)
 
     def lose(self, worker: Worker, now: float, unsent: int, reason: str) -> None:
         """Deal with the calls of a worker that is gone and has left its pool.
@@ -56,7 +56,7 @@ class Recovery:
         if not call.method.is_idempotent or call.attempts >= _MOST_ATTEMPTS:
             return False
         calls = self._switch.traffic.calls
-        if not self._budget.take(calls.opened, now):
+        if not self.budget.take(calls.opened, now):
             return False
         calls.retried += 1
         call.method.counters.retried += 1

@@ -62,7 +62,7 @@ class Switch:
         known = methods.get(name)
         if known is None:
             is_odd = len(methods) >= _MOST_METHODS or len(name) > _LONGEST_METHOD
-            known = self._describe(name)
+            known = self.describe(name)
             if is_odd:
                 # One of many without a row of its own is counted with its kind.
                 known.name = _OTHER_METHODS.decode()
@@ -70,7 +70,8 @@ class Switch:
             known = methods.setdefault(name, known)
         return known
 
-    def _describe(self, name: bytes) -> Method:
+    def describe(self, name: bytes) -> Method:
+        """Return a new row for a method, with what the policy says about it."""
         text = name.decode("utf-8", "replace")
         fitting = (
             index

@@ -7,12 +7,23 @@ connect, and the back's, where workers, subscribers or pullers do.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 from zerorpc.connection import Connection, Owner
 from zerorpc_hub.config import Way
 from zerorpc_hub.relay import Relay
+
+
+class Side(Owner, Protocol):
+    """The owner of connections at an endpoint: `side` is "in" or "out", `pool` of workers."""
+
+    side: str
+    endpoint: str
+    pool: str
+
+    def on_handed(self, connection: Connection) -> None:
+        """Take note of a connection that was ready already in the process of before."""
 
 
 class Traffic(ABC):
@@ -25,11 +36,11 @@ class Traffic(ABC):
         self.relay = Relay()
 
     @abstractmethod
-    def front(self, endpoint: str) -> Owner:
+    def front(self, endpoint: str) -> Side:
         """Return the owner of the connections that send at an endpoint of `in`."""
 
     @abstractmethod
-    def back(self, endpoint: str, pool: str, way: Way) -> Owner:
+    def back(self, endpoint: str, pool: str, way: Way) -> Side:
         """Return the owner of the connections that are sent to at an endpoint of `out`."""
 
     @property
@@ -49,6 +60,14 @@ class Traffic(ABC):
     def end(self) -> None:
         """Tell those concerned that nothing more will come."""
         return
+
+    @abstractmethod
+    def export(self, number: Callable[[Connection], int]) -> dict[str, Any]:
+        """Return all that another process needs to go on, as plain data; connections by number."""
+
+    @abstractmethod
+    def restore(self, state: dict[str, Any], connections: Mapping[int, Connection]) -> None:
+        """Go on where another process was; sends what that lets go."""
 
     @abstractmethod
     def statistics(self) -> Mapping[str, Any]:

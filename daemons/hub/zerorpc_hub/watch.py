@@ -61,6 +61,19 @@ class Watch:
         if due is not None and due < self.deadline:
             self.deadline = due
 
+    def export(self) -> tuple[float, float, float]:
+        """Return when what is to be done again and again was done last, and is due."""
+        return self._next_ping, self._next_scan, self._last_look
+
+    def restore(self, state: tuple[float, float, float]) -> None:
+        """Go on with these instants; the queues' own are looked at with `hurry`."""
+        self._next_ping, self._next_scan, self._last_look = state
+        if not self._ping:
+            self._next_ping = float("inf")
+        elif self._next_ping == float("inf"):
+            self._next_ping = self._last_look + self._ping
+        self.deadline = min(self._next_ping, self._next_scan)
+
     def look(self, now: float) -> None:
         """Do all that is due."""
         # After a stall of our own, answers may lie unread: nobody is judged by this time.

@@ -37,9 +37,16 @@ class Replace(ABC):
 
     @abstractmethod
     def __call__(
-        self, descriptors: Iterable[int] = (), environment: Mapping[str, str] | None = None
+        self,
+        descriptors: Iterable[int] = (),
+        environment: Mapping[str, str] | None = None,
+        meanwhile: Callable[[], object] | None = None,
     ) -> NoReturn:
-        """Hand over these descriptors and variables; raises `OSError` where it cannot be done."""
+        """Hand over these descriptors and variables; raises `OSError` where it cannot be done.
+
+        `meanwhile` is called in a copy of this process, with everything that it has, as soon as the
+        new one has begun to start, which takes a while; when it returns the copy ends.
+        """
 
 
 class Core(ABC, Generic[C]):

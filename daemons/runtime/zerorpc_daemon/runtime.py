@@ -171,8 +171,7 @@ class Runtime(Generic[C]):
         gevent.killall([self._work] if self._work is not None else [])
         if self._is_open:
             self._close_core()
-        if self._listener is not None:
-            self._listener.close()
+        self._close_admin()
         self._notifier.close()
         self._journal.drain(_FLUSH_S)
 
@@ -249,11 +248,17 @@ class Runtime(Generic[C]):
                 # Before anything is given up: with a broken file the new process would not start.
                 config = self._load()
                 token_of(config.admin)
+                replace = SameCommandLine(self._say_goodbye, self._close_admin)
+                replace.try_out()
                 self._notifier.reloading()
-                self._core.upgrade(config, SameCommandLine(self._say_goodbye))
+                self._core.upgrade(config, replace)
             except Exception as error:
                 self._log_refusal("replacement refused", error)
             self._notifier.ready(self._core.status())
+
+    def _close_admin(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
 
     def _say_goodbye(self) -> None:
         self._log.info("replacing the process")
