@@ -27,6 +27,8 @@ from benchmarks.roster import Peer
 _START_SECONDS = 30.0
 # Beyond what a run was told to last: a stream under way, 1000 connections, the interpreter.
 _SPARE_SECONDS = 90.0
+# What a server with company may take to end it.
+_STOP_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class RunFailed(Exception):
 def started(
     entry: Entry, environment: Mapping[str, str] | None = None
 ) -> Iterator[tuple[str, int]]:
-    """Run a server, and give its endpoint and process id; it is killed at the end."""
+    """Run a server, and give its endpoint and process id; it ends with the context."""
     endpoint = f"tcp://127.0.0.1:{free_port()}"
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
@@ -91,6 +93,10 @@ def started(
                 raise RunFailed(f"{entry.label}: server did not start: {_last(errors.read())}")
             yield endpoint, process.pid
         finally:
+            if entry.server.has_company:
+                process.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_STOP_SECONDS)
             # The group, since some servers fork workers.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

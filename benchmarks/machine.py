@@ -14,6 +14,7 @@ _OURS = ("zerorpc-mesh", "gevent", "pyzmq", "msgpack")
 _THEIRS = {
     "stock": ("zerorpc", "gevent", "pyzmq", "msgpack"),
     "bench": ("grpcio", "zeroapi", "uvloop", "rpyc", "thriftpy2"),
+    "nameko": ("nameko", "kombu", "eventlet"),
 }
 _ASK = (
     "import sys; from importlib import metadata;"
@@ -59,7 +60,7 @@ def first_core() -> int:
 
 def _versions(environment: str) -> str:
     python = roster.PEERS / environment / "bin" / "python"
-    if not python.exists():
+    if not roster.is_installed(environment):
         return "absent"
     command = [str(python), "-c", _ASK, *_THEIRS[environment]]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -26,7 +26,8 @@ def run(plan: Plan) -> Report:
         report.failures += outcome.failures
     report.notes.append(
         "ours and stock: a greenlet per call; grpcio sync and thriftpy2: a thread per call "
-        "(thriftpy2 a connection too); grpcio aio and Zero: a task per call (Zero a connection "
-        "too); RPyC: async_ on one connection; raw pyzmq: a window on one DEALER"
+        "(thriftpy2 a connection too); nameko: threads with a proxy each, 100 at most, and a "
+        "window on each; grpcio aio and Zero: a task per call (Zero a connection too); "
+        "RPyC: async_ on one connection; raw pyzmq: a window on one DEALER"
     )
     return report

@@ -6,6 +6,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.peers import rabbitmq
+
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / ".peers"
 
@@ -18,6 +20,7 @@ GRPC_AIO = "grpcio aio"
 ZERO = "Zero"
 RPYC = "RPyC"
 THRIFT = "thriftpy2"
+NAMEKO = "nameko"
 # Ours once more, each with a difference that `bounds` measures.
 HOOKED = "ours, one hook"
 UNWATCHED = "ours, no watchdog"
@@ -34,18 +37,25 @@ _RUNS = {
     ZERO: ("zero_tcp", "bench"),
     RPYC: ("rpyc_threaded", "bench"),
     THRIFT: ("thrift", "bench"),
+    NAMEKO: ("nameko_rabbit", "nameko"),
     HOOKED: ("ours_hooked", ""),
     UNWATCHED: ("ours_unwatched", ""),
     BOUNDS: ("ours_bounds", ""),
 }
 
 # Those that stand for what a team would pick instead.
-RIVALS = (GRPC_SYNC, GRPC_AIO, ZERO, RPYC, THRIFT)
+RIVALS = (GRPC_SYNC, GRPC_AIO, ZERO, RPYC, THRIFT, NAMEKO)
 
 _INSTALL = {
     "stock": "sh tests/interop/peers/install.sh .peers",
     "bench": "sh benchmarks/peers/install.sh .peers",
 }
+# Those that the benchmarks do without, since they take more than an environment.
+_INSTALL_OPTIONAL = {"nameko": "sh benchmarks/peers/install.sh .peers nameko"}
+# What an environment needs beside Python packages.
+PROGRAMS = {"nameko": rabbitmq.SERVER}
+# Those whose server starts other programs, and ends them when it is asked to end.
+_WITH_COMPANY = (NAMEKO,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,7 @@ class Peer:
     name: str
     module: str
     python: Path
+    has_company: bool = False
 
     def command(self, *arguments: str, core: int | None = None) -> list[str]:
         """Give the command line that starts it as `server ...` or `client ...`."""
@@ -67,7 +78,7 @@ def peer(name: str) -> Peer:
     """Give a peer by the name that tables show."""
     module, environment = _RUNS[name]
     python = PEERS / environment / "bin" / "python" if environment else Path(sys.executable)
-    return Peer(name, module, python)
+    return Peer(name, module, python, name in _WITH_COMPANY)
 
 
 def absent() -> list[str]:
@@ -75,10 +86,25 @@ def absent() -> list[str]:
     return [
         f"{environment} peers are absent, run: {command}"
         for environment, command in _INSTALL.items()
-        if not (PEERS / environment / "bin" / "python").exists()
+        if not is_installed(environment)
     ]
 
 
+def left_out() -> list[str]:
+    """Say which optional peers no table will have, and how to get them: one line each."""
+    return [
+        f"{environment} is left out, to have it in the tables run: {command}"
+        for environment, command in _INSTALL_OPTIONAL.items()
+        if not is_installed(environment)
+    ]
+
+
+def is_installed(environment: str) -> bool:
+    """Tell whether the installer came to its end, and what its peers run is here too."""
+    program = PROGRAMS.get(environment, PEERS)
+    return (PEERS / environment / "installed").exists() and program.exists()
+
+
 def present(*names: str) -> list[str]:
-    """Give those of the names whose interpreter is here."""
-    return [name for name in names if peer(name).python.exists()]
+    """Give those of the names that can run here."""
+    return [name for name in names if not _RUNS[name][1] or is_installed(_RUNS[name][1])]

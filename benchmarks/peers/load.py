@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,6 +156,17 @@ def in_window(issue: Callable[[], Any], collect: Callable[[Any], object], inflig
             if now < deadline:
                 pending.append((now, issue()))
         return spans
+
+    return run
+
+
+def side_by_side(runs: Sequence[Run]) -> Run:
+    """Do several runs at once, each in a thread of its own."""
+
+    def run(seconds: float) -> list[int]:
+        with ThreadPoolExecutor(len(runs)) as pool:
+            spans = list(pool.map(lambda each: each(seconds), runs))
+        return [span for each in spans for span in each]
 
     return run
 
