@@ -285,7 +285,7 @@ class Broker:
                 return
         if name == _CLOSE:
             switch.cancel(call, now, may_run_on=False)
-        elif not switch.say_later(call, frames):
+        elif not switch.say_while_waiting(call, frames):
             switch.traffic.dropped["too_much_while_waiting"] += 1
 
     def _hand(self, worker: Worker, call: Call, frames: Frames) -> None:

@@ -141,6 +141,14 @@ class Switch:
         call.later.append(frames)
         return True
 
+    def say_while_waiting(self, call: Call, frames: Frames) -> bool:
+        """Keep it with a waiting call, within the bounds of the queue; False if it is too much."""
+        queue, size = self.pools[call.method.pool_index].queue, sum(map(len, frames))
+        is_kept = queue.bytes + size <= queue.max_bytes and self.say_later(call, frames)
+        if is_kept:
+            queue.grow(call, size)
+        return is_kept
+
     def start(self, call: Call, worker: Worker, frames: Frames) -> None:
         """Accept a call and dispatch it at once, which is what becomes of most."""
         # Both steps in one, for the sake of speed alone: what each does is said there.

@@ -70,6 +70,20 @@ def test_a_call_that_its_worker_refused_is_told_of_its_deadline_in_time() -> Non
     assert [args[0] for _, args in hub.heard(client)] == ["TimeoutExpired"]
 
 
+def test_what_clients_say_while_they_wait_counts_as_waiting_too() -> None:
+    hub = Hub(Policy(queue_bytes=3000))
+    client = hub.client()
+    call_id = hub.call(client)
+    for number in range(10):
+        hub.say(client, call_id, "_zpc_more", [b"%d" % number * 400])
+    queue = hub.broker.switch.pools[0].queue
+    assert 2000 < queue.bytes <= 3000
+    assert hub.broker.switch.traffic.dropped["too_much_while_waiting"] == 5
+    worker = hub.worker()
+    assert len(hub.take(worker)) == 6
+    assert queue.bytes == 0
+
+
 def test_who_waits_too_long_is_told() -> None:
     hub = Hub(Policy(queue_timeout=5))
     client = hub.client()
