@@ -24,7 +24,7 @@ bytes and memoryviews. What is worth logging collects in `notices`, for the driv
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from zerorpc.errors import RemoteProtocolError
@@ -33,6 +33,7 @@ from zerorpc.wire import DRAINING, VERSION
 from zerorpc_hub.calls import Call, Client, Frames, Worker
 from zerorpc_hub.policy import Policy
 from zerorpc_hub.recovery import Recovery
+from zerorpc_hub.revision import Place, revise
 from zerorpc_hub.switch import Send, Switch
 from zerorpc_hub.watch import Notice, Watch
 from zerorpc_hub.words import Words
@@ -376,6 +377,20 @@ class Broker:
                 switch.fail(call, "LostRemote", text)
         return self._sends()
 
+    def revise(self, policy: Policy, places: Mapping[str, Place], now: float) -> list[Send]:
+        """Go on by another policy; `places` tells what workers at an endpoint are for."""
+        revise(self.switch, policy, places, now)
+        self.policy = policy
+        self._recovery.budget.revise(policy.retry_share, policy.retry_per_second)
+        self._watch.revise(now)
+        return self._look_at_queues(now)
+
+    def _look_at_queues(self, now: float) -> list[Send]:
+        for pool in self.switch.pools:
+            self.switch.pull(pool, now)
+            self._watch.hurry(pool)
+        return self._sends()
+
     def times(self) -> tuple[Any, ...]:
         """Return what goes by the clock, for another broker; see `snapshot` for all the rest."""
         return self._recovery.budget.export(), self._watch.export()
@@ -385,10 +400,7 @@ class Broker:
         budget, watch = times
         self._recovery.budget.restore(budget)
         self._watch.restore(watch)
-        for pool in self.switch.pools:
-            self.switch.pull(pool, now)
-            self._watch.hurry(pool)
-        return self._sends()
+        return self._look_at_queues(now)
 
     # -- time --------------------------------------------------------------------------------
 

@@ -35,6 +35,10 @@ class RetryBudget:
         self._left -= 1
         return True
 
+    def revise(self, share: float, per_second: float) -> None:
+        """Fill up in another way from now on."""
+        self._share, self._per_second = share, per_second
+
     def export(self) -> tuple[float, int, float]:
         """Return what is left, for another budget."""
         return self._left, self._calls, self._filled

@@ -138,11 +138,12 @@ class HubCore(Core[Config]):
             if name in wanted and wanted[name].type != proxy.hub.type:
                 raise Refused(f"hub {name!r}: the type needs a restart")
         self._allow_files(config)
-        restart = self._change(wanted)
+        self._change(wanted)
         self._config = config
-        return restart
+        # Nothing of a hub takes a restart.
+        return ()
 
-    def _change(self, wanted: Mapping[str, Hub]) -> Sequence[str]:
+    def _change(self, wanted: Mapping[str, Hub]) -> None:
         added: dict[str, Proxy] = {}
         changes = []
         try:
@@ -158,12 +159,12 @@ class HubCore(Core[Config]):
                 proxy.close()
             raise Refused(str(error)) from None
         # From here on nothing can fail.
-        restart = [key for change in changes for key in change.apply()]
+        for change in changes:
+            change.apply()
         for name in self.proxies.keys() - wanted.keys():
             # Not waited for: whoever asked for the reload would take it for hanging.
             gevent.spawn(self._retire, self.proxies.pop(name))
         self.proxies |= added
-        return restart
 
     def _retire(self, proxy: Proxy) -> None:
         """End a hub that the configuration has no more, as a whole daemon would end."""

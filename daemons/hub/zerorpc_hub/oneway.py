@@ -11,7 +11,7 @@ from typing import Any
 from zerorpc.connection import Connection
 from zerorpc.zmtp import Message
 from zerorpc_daemon.journal import EventLog
-from zerorpc_hub.config import Way
+from zerorpc_hub.config import Hub, Way
 from zerorpc_hub.fanout import Fanout
 from zerorpc_hub.pipeline import Pipeline
 from zerorpc_hub.traffic import Side, Traffic, short_name
@@ -126,6 +126,11 @@ class PipelineTraffic(Traffic):
             held, self._held = self._held, {}
             for source in held:
                 source.resume()
+
+    def revise(self, name: str, hub: Hub, ways: Mapping[str, tuple[str, Way]]) -> None:  # noqa: ARG002
+        """Follow other bounds; what waits beyond them may go on doing so."""
+        self.pipeline.most, self.pipeline.most_bytes = hub.queue.max, hub.queue.bytes
+        self.review()
 
     def export(self, number: Callable[[Connection], int]) -> dict[str, Any]:
         """Return what waits, and counters, as plain data."""

@@ -19,11 +19,6 @@ from zerorpc_hub.oneway import FanoutTraffic, PipelineTraffic
 from zerorpc_hub.queueing import CallTraffic
 from zerorpc_hub.traffic import Traffic
 
-# What the broker is made with, for its lifetime.
-_LASTING = (
-    *("balance", "max_inflight", "slow_start", "ejection", "queue", "idempotent", "retries"),
-    "pools",
-)
 # How often it is looked whether a drain is over: what a caller who waits for that would notice.
 _LOOK_S = 0.01
 
@@ -93,9 +88,9 @@ class Proxy:
             raise
         return change
 
-    def apply(self, change: Change) -> list[str]:
-        """Go on with another configuration; returns the keys for which that takes a restart."""
-        old, self.hub = self.hub, change.hub
+    def apply(self, change: Change) -> None:
+        """Go on with another configuration."""
+        self.hub = change.hub
         wanted = {wish.key: wish for wish in wishes(self.hub)}
         # Their connections stay: who is connected has done nothing wrong.
         for key in self.doors.keys() - wanted.keys():
@@ -107,8 +102,12 @@ class Proxy:
         limits = self.hub.limits
         self.doorkeeper.most = limits.connections
         self.doorkeeper.most_per_ip = limits.connections_per_ip
-        keys = [key for key in _LASTING if getattr(old, key) != getattr(self.hub, key)]
-        return [f"hubs.{self.name}.{key}" for key in keys]
+        ways = {
+            door.endpoint: (door.wish.pool, door.wish.way)
+            for door in self.doors.values()
+            if door.wish.way is not None
+        }
+        self.traffic.revise(self.name, self.hub, ways)
 
     # -- the end -----------------------------------------------------------------------------
 
@@ -168,9 +167,9 @@ class Change:
         self._proxy, self.hub = proxy, hub
         self.opened: dict[tuple[str, str, bool], Door] = {}
 
-    def apply(self) -> list[str]:
-        """Put it in force; returns the keys for which that takes a restart."""
-        return self._proxy.apply(self)
+    def apply(self) -> None:
+        """Put it in force."""
+        self._proxy.apply(self)
 
     def abandon(self) -> None:
         """Close it again."""

@@ -21,8 +21,9 @@ from zerorpc_hub import snapshot
 from zerorpc_hub.account import Ledger
 from zerorpc_hub.broker import Broker
 from zerorpc_hub.calls import Worker
-from zerorpc_hub.config import Way
+from zerorpc_hub.config import Hub, Way
 from zerorpc_hub.policy import Policy
+from zerorpc_hub.revision import Place
 from zerorpc_hub.traffic import Side, Traffic, short_name
 
 # Not earlier than this after the last turn: what is due may be some milliseconds late.
@@ -104,6 +105,14 @@ class CallTraffic(Traffic):
         for notice in self.broker.notices:
             self.log.warning(notice.what.replace("_", " "), worker=notice.worker, why=notice.text)
         self.broker.notices.clear()
+
+    def revise(self, name: str, hub: Hub, ways: Mapping[str, tuple[str, Way]]) -> None:
+        """Follow another policy, with the calls and workers that are there."""
+        places = {
+            endpoint: Place(pool, way.weight, way.backup) for endpoint, (pool, way) in ways.items()
+        }
+        self.relay.send(self.broker.revise(hub.policy(name), places, monotonic()))
+        self.arm()
 
     def export(self, number: Callable[[Connection], int]) -> dict[str, Any]:
         """Return calls, workers and counters as plain data."""

@@ -43,13 +43,16 @@ class Switch:
         self.out: list[Send] = []
         self.ids: set[bytes] = set()
         self.traffic = Traffic()
-        self.pools = [
-            Pool(name, each, CallQueue(policy.queue_max, policy.queue_bytes, policy.queue_timeout))
-            for name, each in policy.pools
-        ]
+        self.pools = self.make_pools()
         # By endpoint: one row of counters is then enough for both, and for the hub as a whole.
         self.methods: dict[str, dict[bytes, Method]] = {}
         self.kept_bytes = 0
+
+    def make_pools(self) -> list[Pool]:
+        """Return the pools of the policy, empty."""
+        policy = self.policy
+        bounds = policy.queue_max, policy.queue_bytes, policy.queue_timeout
+        return [Pool(name, each, CallQueue(*bounds)) for name, each in policy.pools]
 
     # -- the life of a call, in its order ----------------------------------------------------
 

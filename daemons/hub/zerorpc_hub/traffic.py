@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from zerorpc.connection import Connection, Owner
-from zerorpc_hub.config import Way
+from zerorpc_hub.config import Hub, Way
 from zerorpc_hub.relay import Relay
 
 
@@ -59,6 +59,10 @@ class Traffic(ABC):
 
     def end(self) -> None:
         """Tell those concerned that nothing more will come."""
+        return
+
+    def revise(self, name: str, hub: Hub, ways: Mapping[str, tuple[str, Way]]) -> None:  # noqa: ARG002
+        """Follow another configuration; `ways` has pool and way of each endpoint at the back."""
         return
 
     @abstractmethod

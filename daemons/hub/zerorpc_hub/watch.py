@@ -74,6 +74,12 @@ class Watch:
             self._next_ping = self._last_look + self._ping
         self.deadline = min(self._next_ping, self._next_scan)
 
+    def revise(self, now: float) -> None:
+        """Follow another policy of the switch."""
+        self._ping = self._switch.policy.ping
+        self._next_ping = now + self._ping if self._ping else float("inf")
+        self.deadline = min(self._next_ping, self._next_scan)
+
     def look(self, now: float) -> None:
         """Do all that is due."""
         # After a stall of our own, answers may lie unread: nobody is judged by this time.

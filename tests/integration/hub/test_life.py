@@ -156,10 +156,22 @@ def test_a_broken_file_changes_nothing(start: Start, work: Work, dial: Dial) -> 
     assert [hub.statistics()[side] for side in ("in", "out")] == ends
 
 
-def test_a_reload_tells_what_needs_a_restart_and_removes_hubs(start: Start) -> None:
+def test_a_reload_lets_go_what_waits_and_removes_hubs(start: Start, work: Work, dial: Dial) -> None:
     several = "hubs:\n  a: {in: 'tcp://127.0.0.1:*', out: 'tcp://127.0.0.1:*'}\n"
     hub = start(several + "  b: {in: 'tcp://127.0.0.1:*', out: 'tcp://127.0.0.1:*'}\n")
-    hub.write(several.replace("}", ", balance: round-robin}"))
+    gate = Gate()
+    work({"enter": gate.enter}, hub.endpoint("out", "a"))
+    hub.await_workers(1, "a")
+    client = dial(hub.endpoint("in", "a"))
+    calls = [begin(client.enter) for _ in range(3)]
+    gate.await_entered(3)
+    hub.write(several.replace("}", ", max_inflight: 3}"))
     hub.signal(signal.SIGHUP)
-    assert hub.await_event("takes effect after a restart")["keys"] == ["hubs.a.balance"]
     wait_until(lambda: list(hub.ask("/stats")["hubs"]) == ["a"], "the other is gone")
+    calls += [begin(client.enter) for _ in range(2)]
+    wait_until(lambda: hub.statistics("a")["queued"] == 2, "they wait")
+    hub.write(several)
+    hub.signal(signal.SIGHUP)
+    gate.await_entered(5)
+    gate.open()
+    assert [outcome(each) for each in calls] == ["passed"] * 5

@@ -1,0 +1,73 @@
+"""Another policy for the calls and workers that are there: nothing that runs is touched.
+
+Sans-IO. Pools are made anew; workers and the calls that wait go where the new policy has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from zerorpc_hub.calls import Worker
+from zerorpc_hub.policy import Policy
+from zerorpc_hub.switch import Switch
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What workers at an endpoint are for, and what they are worth."""
+
+    pool: str
+    weight: int = 1
+    is_backup: bool = False
+
+
+def revise(switch: Switch, policy: Policy, places: Mapping[str, Place], now: float) -> None:
+    """Put a policy in force; `places` are those of workers by endpoint, as far as it has them."""
+    before = switch.pools
+    waiting = [call for pool in before for call in pool.queue]
+    names = [pool.name for pool in before]
+    switch.policy = policy
+    switch.pools = switch.make_pools()
+    indexes = {pool.name: index for index, pool in enumerate(switch.pools)}
+    for rows in switch.methods.values():
+        for key, row in rows.items():
+            fresh = switch.describe(key)
+            if fresh.name == row.name:
+                row.pool_index, row.is_idempotent = fresh.pool_index, fresh.is_idempotent
+            else:
+                # One that stands for others: its key is no name, and says nothing to a policy.
+                row.pool_index = indexes.get(names[row.pool_index], len(indexes) - 1)
+    for old in before:
+        if old.name in indexes:
+            switch.pools[indexes[old.name]].latency = old.latency
+        for worker in old.workers:
+            _place(worker, places.get(worker.endpoint), indexes.get(old.name), indexes)
+            _join(switch, worker, now)
+    for call in waiting:
+        if call.attempts:
+            switch.put_back(call, now)
+        else:
+            switch.enqueue(call)
+
+
+def _place(
+    worker: Worker, place: Place | None, index: int | None, indexes: Mapping[str, int]
+) -> None:
+    if place is not None:
+        worker.weight, worker.is_backup = place.weight, place.is_backup
+        index = indexes[place.pool]
+    elif index is None:
+        # Neither its endpoint nor its pool is left: who knows which methods it has? The last pool
+        # is for all that no other takes, and nothing new is sent there.
+        index, worker.is_draining = len(indexes) - 1, True
+    worker.pool_index = index
+
+
+def _join(switch: Switch, worker: Worker, now: float) -> None:
+    pool, ewma = switch.pools[worker.pool_index], worker.ewma
+    worker.most = pool.policy.max_inflight
+    worker.is_eligible = False  # the balance that held it is gone
+    pool.join(worker, now)
+    worker.ewma = ewma
+    pool.gave(worker)

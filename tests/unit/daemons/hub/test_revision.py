@@ -1,0 +1,134 @@
+"""Another policy counts at once, for those who are there too; what runs is left alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.unit.daemons.hub.hubs import Hub
+from zerorpc_hub.policy import Policy, PoolPolicy
+from zerorpc_hub.revision import Place
+
+TWO_POOLS = (("gets", PoolPolicy(methods=("get*",))), ("default", PoolPolicy()))
+
+
+def revise(hub: Hub, places: dict[str, Place] | None = None, **policy: Any) -> None:
+    """Put another policy in force."""
+    hub.deliver(hub.broker.revise(Policy(**policy), places or {}, hub.now))
+
+
+def of_default(**pool: Any) -> Any:
+    return (("default", PoolPolicy(**pool)),)
+
+
+def test_calls_that_wait_go_when_workers_may_take_more() -> None:
+    hub = Hub(max_inflight=1)
+    client, worker = hub.client(), hub.worker()
+    for number in range(4):
+        hub.call(client, f"m{number}")
+    assert len(hub.take(worker)) == 1
+    revise(hub, pools=of_default(max_inflight=3))
+    assert [name for name, _ in hub.heard(worker)] == ["m1", "m2"]
+    revise(hub, pools=of_default())
+    assert [name for name, _ in hub.heard(worker)] == ["m3"]
+
+
+def test_workers_that_may_take_less_finish_what_they_have() -> None:
+    hub = Hub()
+    client, worker = hub.client(), hub.worker()
+    for _ in range(3):
+        hub.call(client)
+    openings = hub.take(worker)
+    revise(hub, pools=of_default(max_inflight=2))
+    hub.call(client, "waits")
+    hub.answer(worker, openings[0], "OK", [1])
+    assert hub.take(worker) == []
+    hub.answer(worker, openings[1], "OK", [1])
+    assert [name for name, _ in hub.heard(worker)] == ["waits"]
+    hub.answer(worker, openings[2], "OK", [1])
+    assert len(hub.take(client)) == 3
+
+
+def test_another_balance_takes_over_those_who_are_there() -> None:
+    hub = Hub()
+    client = hub.client()
+    workers = [hub.worker(f"w{number}") for number in range(3)]
+    for _ in range(3):
+        hub.call(client)
+    for balance in ("round-robin", "least-ewma", "least-outstanding"):
+        revise(hub, pools=of_default(balance=balance))
+        for _ in range(3):
+            hub.call(client)
+    assert {worker.load for worker in workers} == {4}
+
+
+def test_calls_and_workers_go_to_the_pools_of_the_new_policy() -> None:
+    hub = Hub()
+    client = hub.client()
+    hub.call(client, "get_user")
+    hub.call(client, "put_user")
+    revise(hub, pools=TWO_POOLS)
+    gets = hub.worker("w1", pool="gets")
+    assert [name for name, _ in hub.heard(gets)] == ["get_user"]
+    # Known methods go there too.
+    hub.call(client, "get_user")
+    assert [name for name, _ in hub.heard(gets)] == ["get_user"]
+    rest = hub.worker("w2", pool="default")
+    assert [name for name, _ in hub.heard(rest)] == ["put_user"]
+
+
+def test_workers_of_a_pool_that_is_gone_get_nothing_new() -> None:
+    hub = Hub(Policy(pools=TWO_POOLS))
+    client = hub.client()
+    gets, rest = hub.worker("w1", pool="gets"), hub.worker("w2", pool="default")
+    hub.call(client, "get_user")
+    (opening,) = hub.take(gets)
+    revise(hub, pools=of_default())
+    hub.call(client, "get_user")
+    assert [name for name, _ in hub.heard(rest)] == ["get_user"]
+    hub.answer(gets, opening, "OK", [1])
+    assert hub.heard(client) == [("OK", [1])]
+    hub.lose(gets)
+
+
+def test_workers_follow_their_endpoint() -> None:
+    hub = Hub(Policy(pools=TWO_POOLS))
+    client = hub.client()
+    worker, other = hub.worker("w1", pool="gets"), hub.worker("w2", pool="default")
+    worker.endpoint = "special"
+    revise(hub, {"special": Place("default", weight=3)}, pools=of_default())
+    for _ in range(8):
+        hub.call(client)
+    assert (worker.load, other.load) == (6, 2)
+    revise(hub, {"special": Place("default", is_backup=True)}, pools=of_default())
+    hub.call(client)
+    assert (worker.load, other.load) == (6, 3)
+
+
+def test_bounds_budgets_and_pings_are_those_of_the_new_policy() -> None:
+    hub = Hub(Policy(ping=0.0, queue_max=3))
+    client = hub.client()
+    for _ in range(3):
+        hub.call(client, "get")
+    revise(hub, queue_max=1, ping=1.0, idempotent=("get",))
+    hub.call(client, "get")
+    assert [args[0] for _, args in hub.heard(client)] == ["Overloaded"]
+    first = hub.worker("w1")
+    assert len(hub.take(first)) == 3
+    hub.mute.add("w1")
+    hub.wait(1)
+    assert [name for name, _ in hub.heard(first)] == ["_zerorpc_ping"]
+    second = hub.worker("w2")
+    hub.lose(first)
+    assert [name for name, _ in hub.heard(second)] == ["get"] * 3
+
+
+def test_a_deadline_in_the_queue_holds_under_the_new_policy() -> None:
+    hub = Hub()
+    client = hub.client()
+    hub.call(client, deadline_ms=1000)
+    revise(hub, pools=TWO_POOLS, queue_timeout=5.0)
+    hub.call(client)
+    hub.wait(2)
+    assert [args[0] for _, args in hub.heard(client)] == ["TimeoutExpired"]
+    hub.wait(4)
+    assert [args[0] for _, args in hub.heard(client)] == ["Overloaded"]
