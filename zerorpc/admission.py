@@ -5,10 +5,14 @@ Sans-IO. What it refuses is answered with an ERR that says why, never left witho
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
+from typing import Any
 
 from zerorpc.limits import Limits
 from zerorpc.wire import DRAINING, Envelope
+
+# Peers whose last ping is remembered, the latest: hubs are few.
+_MOST_PINGS = 64
 
 
 class Admission:
@@ -25,6 +29,8 @@ class Admission:
         # Counted, since looking through 100,000 channels for each new one would take milliseconds.
         self._per_peer: dict[bytes, int] = {}
         self._open = 0
+        # The last ping of each peer that pings: who asks again and again is a hub, mostly.
+        self.pings: OrderedDict[bytes, Any] = OrderedDict()
 
     def admit(self, envelope: Envelope) -> tuple[str, str] | None:
         """Count a call as open; or return name and text of the ERR for one that is not admitted."""
@@ -44,6 +50,13 @@ class Admission:
             return None
         self.refused[refusal[0]] += 1
         return refusal
+
+    def note_ping(self, envelope: Envelope, channel: Any) -> None:
+        """Remember the channel of a peer's last ping, to tell it later that this end drains."""
+        self.pings[envelope[0]] = channel
+        self.pings.move_to_end(envelope[0])
+        if len(self.pings) > _MOST_PINGS:
+            self.pings.popitem(last=False)
 
     def closed(self, envelope: Envelope) -> None:
         """Count an admitted call as over; a peer without any leaves nothing behind."""

@@ -167,7 +167,8 @@ class Client(SocketBase):
             return False
         # Whoever refuses so has promised that nothing was started: calling again is safe even
         # for methods that must not run twice.
-        channel.home.mark_draining()
+        # A hub that drains will end; a server may stop and run again.
+        channel.home.mark_draining(for_good=error.hub is not None)
         return not self._routes.choose().is_draining
 
     def _call_async(

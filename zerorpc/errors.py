@@ -74,7 +74,12 @@ class TimeoutExpired(ZerorpcError, TimeoutError):
 
 
 class RemoteError(ZerorpcError):
-    """The remote method raised; `name`, `msg` and `traceback` tell what and where."""
+    """The remote method raised; `name`, `msg` and `traceback` tell what and where.
+
+    `hub` is the name of the hub that said so itself, None where a server did.
+    """
+
+    hub: str | None = None
 
     # The names of the parameters are stock's, some of whose users pass them by keyword.
     def __init__(self, name: str, human_msg: str, human_traceback: str | None) -> None:

@@ -26,6 +26,7 @@ from zerorpc.wire import (
     ERR,
     HEARTBEAT,
     MORE,
+    PING,
     VERSION,
     Blob,
     Codec,
@@ -154,6 +155,8 @@ class Multiplexer:
             step.send.append(self.last_word(channel, *refusal))
             return
         self._remember(channel, key)
+        if event.name == PING:
+            self.admission.note_ping(envelope, channel)
         left = time_left(header)
         step.opened.append(Request(channel, event, None if left is None else now + left))
 
@@ -326,6 +329,14 @@ class Multiplexer:
         is_draining = self.admission.is_draining
         blob = self.codec.beat(self._next_id(), tail, is_draining=is_draining)
         return (*channel.envelope, b"", blob)
+
+    def farewell(self) -> list[Frames]:
+        """Return a word for each peer that has pinged, on the channel of its ping, that is over.
+
+        While this end drains it is marked so: an idle server has nothing else to say to its hubs,
+        which would go on sending it calls. Everyone else drops what comes on a closed channel.
+        """
+        return [self.beat(channel) for channel in self.admission.pings.values()]
 
     # -- peers and time ----------------------------------------------------------------------
 

@@ -150,7 +150,10 @@ def error_of(event: Event) -> ZerorpcError:
         if name == "Overloaded":
             header = event.header
             return Overloaded(message, header.get("queued"), header.get("limit"))
-    return RemoteError(name, message, texts[2] if len(texts) > 2 else None)
+    error = RemoteError(name, message, texts[2] if len(texts) > 2 else None)
+    if "hub" in event.header:
+        error.hub = _text(event.header["hub"])
+    return error
 
 
 def _text(value: object) -> str:

@@ -153,6 +153,8 @@ class Server(SocketBase):
             return
         # The socket is still read: heartbeats and credit for what runs must come through.
         self._driver.multiplexer.admission.is_draining = True
+        for message in self._driver.multiplexer.farewell():
+            self._driver.pump.send(message)
         self._await_idle()
         self._hear_out()
         self._cancel_all("the server stopped before the call had ended")

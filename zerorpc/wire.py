@@ -46,6 +46,9 @@ HEARTBEAT = "_zpc_hb"
 MORE = "_zpc_more"
 CLOSE = "_zpc_close"
 
+# The builtin by which hubs find out how their workers are.
+PING = "_zerorpc_ping"
+
 # An event below this size cannot hurt by its containers: 64 Ki empty maps are 4 MB once decoded.
 _HARMLESS_BYTES = 65536
 # MessagePack makes a list as long as an array says it is, items or not, and nested claims add up:

@@ -12,6 +12,7 @@ from tests.integration.faults import (
     server_faults,
 )
 from tests.integration.faults.size import Facts, Size
+from tests.integration.hub import rolling
 
 SCENARIOS: tuple[Callable[[Size], Facts], ...] = (
     *server_faults.SCENARIOS,
@@ -19,4 +20,5 @@ SCENARIOS: tuple[Callable[[Size], Facts], ...] = (
     *client_faults.SCENARIOS,
     *heartbeats.SCENARIOS,
     *memory.SCENARIOS,
+    *rolling.SCENARIOS,
 )

@@ -6,6 +6,7 @@ import random
 import struct
 from typing import Any
 
+import msgpack
 import pytest
 
 from tests.data import PEERS, load
@@ -28,6 +29,29 @@ from zerorpc.multiplexer import Multiplexer, statistics
 from zerorpc.wire import Codec, CustomType
 
 BOMB = b"\x90" * 1000
+
+# -- draining --------------------------------------------------------------------------------------
+
+
+def test_who_has_pinged_is_told_that_the_server_drains_where_it_pinged_last() -> None:
+    serving = server()
+    for number in range(100):
+        pinged = accept(serving, request(b"%d" % number, "_zerorpc_ping"), peer=b"hub").channel
+        serving.send(pinged, "OK", ["pong"])
+    accept(serving, request(b"call"), peer=b"client")
+    serving.admission.is_draining = True
+    (message,) = serving.farewell()
+    header, name, _ = msgpack.unpackb(message[-1])
+    assert message[0] == b"hub"
+    assert (header["response_to"], header["draining"], name) == (b"99", True, "_zpc_hb")
+
+
+def test_of_many_that_have_pinged_the_last_are_told() -> None:
+    serving = server()
+    for number in range(1000):
+        accept(serving, request(b"id", "_zerorpc_ping"), peer=b"%d" % number)
+    assert {int(message[0]) for message in serving.farewell()} == set(range(936, 1000))
+
 
 # -- limits ----------------------------------------------------------------------------------------
 

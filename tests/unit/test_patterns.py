@@ -198,6 +198,12 @@ def test_a_hubs_own_errors_have_their_own_classes(name: str, kind: type[ZerorpcE
     assert type(error_of(event)) is RemoteError
 
 
+def test_other_errors_of_a_hub_tell_whose_they_are() -> None:
+    refusal = error_of(answer("ERR", ["Draining", "about to end", None], hub="h1"))
+    assert (type(refusal), refusal.hub) == (RemoteError, "h1")  # type: ignore[attr-defined]
+    assert error_of(answer("ERR", ["Draining", "about to stop", None])).hub is None  # type: ignore[attr-defined]
+
+
 # -- exceptions on their way out -------------------------------------------------------------------
 
 

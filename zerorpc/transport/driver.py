@@ -7,6 +7,7 @@ this module does it, in the order: what is to be sent first, then new requests, 
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -17,7 +18,7 @@ import gevent
 import zmq
 
 from zerorpc.channel import OPEN, Channel, nobody
-from zerorpc.errors import ClosedError, EndpointError, ZerorpcError
+from zerorpc.errors import ClosedError, EndpointError, LostRemote, ZerorpcError
 from zerorpc.multiplexer import Multiplexer
 from zerorpc.step import Request, Step
 from zerorpc.transport.deputy import Deputy
@@ -30,7 +31,7 @@ from zerorpc.transport.reconnecting import Reconnecting
 from zerorpc.transport.router import RouterPump
 from zerorpc.transport.threads import end_watcher
 from zerorpc.transport.watchdog import watchdog
-from zerorpc.wire import Blob, Event
+from zerorpc.wire import PING, Blob, Event
 
 _log = logging.getLogger("zerorpc.transport")
 
@@ -51,7 +52,8 @@ class Driver:
     """One socket with its conversations.
 
     `on_requests`, which its owner sets, gets the new calls of a server, in the hub. `on_change` is
-    told when a connection came up or went away.
+    told when a connection came up or went away. With `has_others` calls can go to other drivers, so
+    that this one finds out by itself when its peer, once silent, is heard again.
     """
 
     def __init__(
@@ -63,6 +65,9 @@ class Driver:
         self.multiplexer = multiplexer
         self.interval = multiplexer.interval
         self.connections = 0
+        self.has_others = False
+        self._is_silent = False
+        self._ping: Channel | None = None
         self._draining_until = 0.0
         limits = multiplexer.limits
         self._is_server = multiplexer.is_server
@@ -108,9 +113,18 @@ class Driver:
         """Whether the server at the other end refused a call just now, because it is to stop."""
         return self._draining_until > 0.0 and monotonic() < self._draining_until
 
-    def mark_draining(self) -> None:
-        """Take note that the server refused a call because it is to stop."""
-        self._draining_until = monotonic() + _ASK_AGAIN_S
+    @property
+    def is_ready(self) -> bool:
+        """Whether a call made here should be answered, as far as one knows."""
+        return self.is_up and not self._is_silent and not self.is_draining
+
+    def mark_draining(self, *, for_good: bool) -> None:
+        """Take note that the server refused a call because it is to stop.
+
+        With `for_good` it is not asked again until there is another connection: a call that crosses
+        its hanging up would be lost.
+        """
+        self._draining_until = math.inf if for_good else monotonic() + _ASK_AGAIN_S
 
     def connect(self, endpoint: str) -> str:
         """Connect a client's socket, to this one endpoint."""
@@ -301,6 +315,7 @@ class Driver:
     # -- the loop's side ---------------------------------------------------------------------
 
     def _on_batch(self, batch: list[list[Blob]]) -> None:
+        self._is_silent = False
         self._perform(self.multiplexer.receive(batch, monotonic()))
         multiplexer = self.multiplexer
         if multiplexer.deadline is not None and multiplexer.deadline < self._armed:
@@ -332,7 +347,7 @@ class Driver:
     def _on_connection(self, is_up: bool, endpoint: str) -> None:
         self.connections += 1 if is_up else -1
         # What answers there from now on is, as far as one can tell, another server.
-        self._draining_until = 0.0
+        self._draining_until, self._is_silent = 0.0, False
         if self._is_server:
             # Which client it was libzmq does not say; whom a heartbeat does not reach, it was.
             if not is_up and self.multiplexer.channels:
@@ -377,11 +392,25 @@ class Driver:
         if self.pump.unusable is not None:
             return
         is_certain = self.pump.is_drained and stall < _STALL_S
-        self._perform(self.multiplexer.on_deadline(monotonic(), is_silence_certain=is_certain))
+        step = self.multiplexer.on_deadline(monotonic(), is_silence_certain=is_certain)
+        # Before anyone is woken, who may call again at once.
+        if self.has_others and any(type(each.error) is LostRemote for each in step.woken):
+            self._avoid()
+        self._perform(step)
         self._forget_lapsed()
         deadline = self.multiplexer.deadline
         if deadline is not None and deadline < self._armed and self.pump.unusable is None:
             self._arm(deadline)
+
+    def _avoid(self) -> None:
+        """Get no more calls until the peer, which has fallen silent, is heard again.
+
+        It is asked one thing; when that is given up too, it is asked again.
+        """
+        self._is_silent = True
+        is_asked = self._ping is not None and self._ping.state is OPEN
+        if not is_asked and not self.pump.is_backed_up:
+            self._ping = self.call(PING, (), None, None)
 
     def _forget_lapsed(self) -> None:
         if not self._is_server and self.pump.queued > 2 * len(self.multiplexer.channels):

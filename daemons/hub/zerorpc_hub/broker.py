@@ -353,7 +353,8 @@ class Broker:
             self._watch.heard_ping(worker, frames[-1], now)
         elif token in worker.orphans:
             self._from_orphan(worker, token, frames, now)
-        else:
+        elif self._read(worker, frames, now) is not None:
+            # Too late for its call, but it may be how a worker tells that it is about to stop.
             self.switch.traffic.dropped["late"] += 1
 
     def _from_orphan(self, worker: Worker, token: bytes, frames: Frames, now: float) -> None:

@@ -5,6 +5,7 @@ It opens and closes; what is done with messages is the business of its `Traffic`
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,6 +22,11 @@ from zerorpc_hub.traffic import Traffic
 
 # How often it is looked whether a drain is over: what a caller who waits for that would notice.
 _LOOK_S = 0.01
+# A drained hub hangs up when no call came for so long, and at the latest after that: clients learn
+# by the first refusal that they should call elsewhere, and what they have sent until then may
+# still be on its way.
+_QUIET_S = 0.1
+_HEAR_OUT_S = 1.0
 
 
 Key = tuple[str, str, bool]
@@ -122,6 +128,15 @@ class Proxy:
         self.traffic.drain()
         while self.traffic.in_progress or any(each.backlog for each in self.connections):
             gevent.sleep(_LOOK_S)
+        self._hear_out()
+
+    def _hear_out(self) -> None:
+        until = time.monotonic() + _HEAR_OUT_S
+        while self.connections and time.monotonic() < until:
+            before = self.traffic.refusals
+            gevent.sleep(_QUIET_S)
+            if self.traffic.refusals == before:
+                return
 
     def close(self) -> None:
         """End everything; peers get what was said to them, if they take it within a second."""

@@ -15,6 +15,7 @@ from typing import Any
 from gevent import get_hub
 
 from zerorpc.connection import Connection
+from zerorpc.wire import DRAINING
 from zerorpc.zmtp import Message
 from zerorpc_daemon.journal import EventLog
 from zerorpc_hub import snapshot
@@ -62,6 +63,11 @@ class CallTraffic(Traffic):
     def backs(self) -> int:
         """How many workers there are."""
         return len(self.broker.workers)
+
+    @property
+    def refusals(self) -> int:
+        """How many calls were refused because this hub is draining."""
+        return self.broker.switch.traffic.refused[DRAINING]
 
     def drain(self) -> None:
         """Answer new calls with a refusal that sends them elsewhere."""

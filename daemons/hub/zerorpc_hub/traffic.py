@@ -53,6 +53,11 @@ class Traffic(ABC):
     def backs(self) -> int:
         """How many peers there are at the back."""
 
+    @property
+    def refusals(self) -> int:
+        """How many peers' messages were refused because this hub is draining."""
+        return 0
+
     def drain(self) -> None:
         """Take nothing new, as far as peers can be told."""
         return

@@ -129,7 +129,11 @@ class Watch:
         except RemoteProtocolError:
             return
         if name.startswith(b"_zpc_"):
-            return  # a heartbeat: its own thread may send it while the worker is busy
+            # A heartbeat: its own thread may send it while the worker is busy.
+            if is_draining and not worker.is_leaving:
+                worker.is_leaving = True
+                self._switch.retire(worker, now)
+            return
         worker.ping_token = b""
         if worker.is_busy:
             self._notices.append(Notice("worker_answers", worker.name))

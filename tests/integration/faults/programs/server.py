@@ -148,7 +148,7 @@ def main() -> None:
     service.statistics = server.statistics
     gevent.signal_handler(signal.SIGTERM, server.stop)
     if given.connect:
-        server.connect(given.endpoint)
+        server.connect(given.endpoint.split(","))
     else:
         server.bind(given.endpoint)
     life.say(endpoint=server.endpoints[0])

@@ -113,6 +113,20 @@ def test_a_server_that_says_so_only_when_asked_gets_no_more_calls() -> None:
     assert hub.heard(worker) == []
 
 
+def test_an_idle_server_that_drains_says_so_where_it_was_pinged_last() -> None:
+    for is_answered in (True, False):
+        hub = Hub()
+        client, worker = hub.client(), hub.worker()
+        hub.mute.add("w")
+        hub.wait(1)
+        (ping,) = hub.take(worker)
+        if is_answered:
+            hub.answer(worker, ping, "OK", [["pong", "w"]])
+        hub.answer(worker, ping, "_zpc_hb", [0], draining=True)
+        hub.call(client)
+        assert hub.take(worker) == []
+
+
 def test_an_error_that_only_mentions_draining_is_passed_on() -> None:
     hub = Hub()
     client, worker = hub.client(), hub.worker()
