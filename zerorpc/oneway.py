@@ -118,10 +118,7 @@ class Pusher(_OneWay):
         expired = TimeoutExpired(self._timeout or 0, f"waiting for room to send {method}")
         with gevent.Timeout(self._timeout, expired):
             while not self._pump.has_room():
-                # A fresh one for each wait, since the pump forgets whom it has woken.
-                moved = gevent.event.Event()
-                self._pump.when_room(moved.set)
-                moved.wait()
+                self._pump.waitlist.wait()
                 self._pump.check_usable()
 
     def close(self) -> None:

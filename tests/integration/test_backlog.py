@@ -10,7 +10,17 @@ import pytest
 
 import zerorpc
 from tests.integration.faults.raw_peer import RawPeer
-from tests.integration.running import Dial, Gate, Serve, begin, outcome, wait_until
+from tests.integration.running import (
+    ANY_PORT,
+    PATIENCE,
+    Dial,
+    Gate,
+    Keep,
+    Serve,
+    begin,
+    outcome,
+    wait_until,
+)
 
 LITTLE = 100_000  # bytes
 
@@ -72,3 +82,38 @@ def test_room_that_comes_late_does_not_disturb_the_next_call(
 def read_all(socket: Any) -> None:
     while True:
         socket.recv_multipart()
+
+
+def test_everyone_who_waits_for_room_goes_on_in_order(keep: Keep) -> None:
+    """A thousand push at once through a backlog that holds five of their messages."""
+    count = 1000
+    received: list[int] = []
+    puller = keep(zerorpc.Puller({"note": lambda number, _: received.append(number)}))
+    pusher = keep(zerorpc.Pusher(limits=zerorpc.Limits(backlog_bytes=LITTLE)))
+    (endpoint,) = puller.bind(ANY_PORT)
+    pushing = [begin(pusher.note, number, bytes(LITTLE // 5)) for number in range(count)]
+    assert not pushing[-1].ready()
+    pusher.connect(endpoint)
+    running = begin(puller.run)
+    gevent.joinall(pushing, timeout=PATIENCE, raise_error=True)
+    wait_until(lambda: len(received) == count, "all have come")
+    assert received == list(range(count))
+    assert not pusher._pump.waitlist
+    puller.stop()
+    outcome(running)
+
+
+def test_who_gives_up_waiting_for_room_leaves_nothing_behind(keep: Keep, dial: Dial) -> None:
+    bounds = zerorpc.Limits(backlog_bytes=0)
+    pusher = keep(zerorpc.Pusher(timeout=0.01, limits=bounds))
+    client = dial("tcp://127.0.0.1:1", limits=bounds)
+    pusher.fill()
+    filling = begin(client.fill, timeout=None)
+    for _ in range(3):
+        with pytest.raises(zerorpc.TimeoutExpired):
+            pusher.more()
+        with pytest.raises(zerorpc.TimeoutExpired):
+            client.more(timeout=0.01)
+    assert not pusher._pump.waitlist
+    assert not client._routes.choose().pump.waitlist
+    filling.kill()

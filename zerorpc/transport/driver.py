@@ -171,7 +171,7 @@ class Driver:
         pump = self.pump
         if pump.is_backed_up:
             while channel.state is OPEN and not pump.has_room(channel.envelope[0]):
-                self._await_room(channel)
+                self._await_room(channel, channel.envelope[0])
         if pump.burst >= _BURST:
             self._give_turn(channel)
         pump.send(self.multiplexer.send(channel, name, args, event))
@@ -273,9 +273,14 @@ class Driver:
             self.close_channel(channel)
             raise
 
-    def _await_room(self, channel: Channel) -> None:
-        self.pump.when_room(partial(_wake, channel))
-        self.park(channel)
+    def _await_room(self, channel: Channel, identity: bytes | None = None) -> None:
+        wake = partial(_wake, channel)
+        self.pump.waitlist.add(wake, identity)
+        try:
+            self.park(channel)
+        finally:
+            # It may have been woken by something else, or interrupted.
+            self.pump.waitlist.discard(wake, identity)
 
     def close(self, linger: float = 0.0) -> None:
         """Close the socket; whoever waits on one of its channels gets `ClosedError`."""

@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import gevent
-import gevent.event
 import zmq
 from gevent import monkey
 from zmq.backend.cython._zmq import Socket as _Backend
@@ -34,6 +33,7 @@ from zerorpc.transport.backlog import (
 )
 from zerorpc.transport.process import check_not_inherited, open_socket
 from zerorpc.transport.threads import LoopThread, end_watcher
+from zerorpc.transport.waitlist import Waitlist
 from zerorpc.wire import Blob, Frames
 
 _allocate_lock = monkey.get_original("_thread", "allocate_lock")
@@ -66,7 +66,7 @@ class Pump:
 
     `on_batch` runs in the hub and may switch to other greenlets, but must not raise.
     `backlog_bytes` bounds what waits here because the other side takes no more: beyond it
-    `has_room` is False.
+    `has_room` is False, and whoever puts himself on the `waitlist` is woken when it is not.
     """
 
     def __init__(
@@ -116,7 +116,8 @@ class Pump:
         self.turns = 0  # of the loop, for another thread to see whether it runs
         # How many messages to read before asking for more: a read that finds none costs 4 us.
         self._stride, self._was_full = 1, False
-        self._waiting: list[Callable[[], Any]] = []
+        self.waitlist = Waitlist()
+        self._is_letting_on = False
         self._is_draining = self._is_scheduled = self._is_reading = False
         self._start_watchers()
 
@@ -163,14 +164,9 @@ class Pump:
         """Tell whether the backlog (of one peer, where there are many) is within its bound."""
         return identity is not None or self.queued_bytes <= self.backlog_bytes
 
-    def when_room(self, wake: Callable[[], Any]) -> None:
-        """Have `wake` called once, in the hub, after some of the backlog went out."""
-        self._waiting.append(wake)
-
     def forget_lapsed(self) -> None:
         """Let go of queued messages that nobody needs any more."""
         self._take_out(has_lapsed)
-        self._wake_waiting()
 
     def withdraw(self) -> list[tuple[Frames, Ticket]]:
         """Take back the messages with a ticket that were not sent yet and are still needed."""
@@ -181,6 +177,7 @@ class Pump:
     def _take_out(self, is_unwanted: Callable[[Entry], bool]) -> list[Entry]:
         taken = take_out(self._out, is_unwanted)
         self.queued_bytes -= sum(cost_of(frames) for frames, _ in taken)
+        self._wake_waiting()
         return taken
 
     @property
@@ -243,9 +240,7 @@ class Pump:
             while self.queued and self.unusable is None:
                 self._flush_now()
                 if self.queued:
-                    moved = gevent.event.Event()
-                    self.when_room(moved.set)
-                    moved.wait()
+                    self.waitlist.wait()
         return not self.queued
 
     def close(self, linger: float = 0.0) -> None:
@@ -423,7 +418,7 @@ class Pump:
                 has_moved = True
         except zmq.Again:
             pass  # EVENTS will tell when there is room
-        if has_moved and self._waiting:
+        if has_moved:
             self._wake_waiting()
 
     def _flush_now(self) -> None:
@@ -441,7 +436,12 @@ class Pump:
             self._schedule()
 
     def _wake_waiting(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for wake in waiting:
-            # By the loop: this may run in any greenlet, and only the hub may switch to another.
-            self._run_callback(wake)
+        # By the loop: this may run in any greenlet, and only the hub may switch to another.
+        if self.waitlist and not self._is_letting_on:
+            self._is_letting_on = True
+            self._run_callback(self._let_on)
+
+    def _let_on(self) -> None:
+        self._is_letting_on = False
+        if self.waitlist.let_on(lambda peer: self.unusable is not None or self.has_room(peer)):
+            self._wake_waiting()
