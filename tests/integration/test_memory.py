@@ -22,6 +22,17 @@ before = getattr(account(), "3")
 block = bytearray(1 << 20)
 print(getattr(account(), "3") - before)
 """
+# Two ends of a connection greet each other, and one sends the beginning of a frame.
+_CONNECTION = """
+from zerorpc.zmtp import Session
+ends = Session("DEALER"), Session("ROUTER", is_server=True)
+said = [each.begin() for each in ends]
+while any(said):
+    for each, heard in zip(ends, reversed(said)):
+        each.receive(heard)
+    said = [each.take_output() for each in ends]
+ends[1].receive(b"\\2" + (%d).to_bytes(8, "big") + b"x" * 100)
+"""
 _LARGE = "codec.request(b'x' * 32, 'echo', [b'x' * 100_000], None)"
 _SMALL = "codec.request(b'x' * 32, 'echo', [b'x' * 10_000], None)"
 
@@ -36,6 +47,8 @@ _SMALL = "codec.request(b'x' * 32, 'echo', [b'x' * 10_000], None)"
         (f"codec.decode({_SMALL})", 1),
         (_LARGE, 0),
         # Packed elsewhere, so that it is the receiving that does it.
+        (_CONNECTION % 10_000, 1),
+        (_CONNECTION % 100_000, 0),
         ("import msgpack; codec.decode(msgpack.packb([{}, 'echo', [b'x' * 100_000]]))", 0),
     ],
 )

@@ -19,6 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from struct import Struct
 
+from zerorpc.memory import keep_freed_buffers
 from zerorpc.zmtp.frame import (
     COMMAND,
     COMMAND_BYTES,
@@ -43,6 +44,8 @@ _CONTEXT_BYTES = 16  # of a PING, at most
 _MOST_TTL = 655
 # A frame that comes in pieces is joined anew with each piece below this size, and once above it.
 _LARGE_BYTES = 4096
+# From here on glibc would ask the system anew for each buffer that a frame passes through.
+_COSTLY_BYTES = 65536
 # An empty frame that is not the last, and the beginning of a short one that is.
 _DELIMITED = b"\1\0\0"
 # Pieces smaller than this are put together, or a trickle of single bytes would cost 50 times its
@@ -266,6 +269,8 @@ class Session:
         """
         if size < _LARGE_BYTES:
             return at
+        if size >= _COSTLY_BYTES:
+            keep_freed_buffers()
         self._pieces = [data[start:]]
         self._missing = size - len(self._pieces[0])
         self._has_more = bool(data[at] & MORE)
