@@ -253,15 +253,21 @@ class Broker:
         """Let a new call wait for a worker, or refuse it."""
         switch = self.switch
         pool = switch.pools[call.method.pool_index]
-        if pool.queue.has_room(len(call.kept[-1]) if call.kept else 0):
-            switch.accept(call)
-            switch.enqueue(call)
-            self._watch.hurry(pool)
-        else:
-            queued, limit = len(pool.queue), pool.queue.max_calls
-            message = f"{queued} calls wait at hub {self.policy.name!r}, at most {limit} may"
-            switch.tell(call, "Overloaded", message, {"queued": queued, "limit": limit})
-            switch.traffic.refused["Overloaded"] += 1
+        queue, size = pool.queue, len(call.kept[-1]) if call.kept else 0
+        if not queue.has_room(size):
+            victim = queue.displaced(call.client, size)
+            queued, limit = len(queue), queue.max_calls
+            full = f"{queued} calls wait at hub {self.policy.name!r}, at most {limit} may"
+            if victim is None:
+                switch.tell(call, "Overloaded", full, {"queued": queued, "limit": limit})
+                switch.traffic.refused["Overloaded"] += 1
+                return
+            queue.discard(victim)
+            text = f"{full}; of these, its client has most ({victim.method.name})"
+            switch.fail(victim, "Overloaded", text, queued=queued, limit=limit)
+        switch.accept(call)
+        switch.enqueue(call)
+        self._watch.hurry(pool)
 
     def _pass_on(self, call: Call, worker: Worker, name: bytes, frames: Frames, now: float) -> None:
         """Forward what a client says on the channel of a call."""

@@ -1,7 +1,10 @@
-"""The calls that wait for a worker: bounded in number and bytes, in order, removable anywhere.
+"""The calls that wait for a worker: bounded in number and bytes, removable anywhere.
 
-Sans-IO. The longest wait of a call is the queue's own timeout or the call's deadline, whichever
-comes first; `expired` tells both apart.
+Sans-IO. Clients take turns, in which the calls of each are in order; before all others go those
+that come back. Where it is full, a client with few calls displaces the newest of one with most.
+
+The longest wait of a call is the queue's own timeout or the call's deadline, whichever comes first;
+`expired` tells both apart.
 """
 
 from __future__ import annotations
@@ -12,14 +15,15 @@ from heapq import heapify, heappop, heappush
 from itertools import chain
 from math import inf
 
-from zerorpc_hub.calls import Call
+from zerorpc_hub.calls import Call, Client
+from zerorpc_hub.turns import Turns
 
 # Entries of calls that are gone stay in the heap until there are so many more than calls.
 _SLACK = 64
 
 
 class CallQueue:
-    """Calls in the order in which they came, but before them those that come back.
+    """Calls in turns of their clients, but before them those that come back.
 
     `max_calls` and `max_bytes` bound it, `timeout` is how long a call may wait (seconds).
     """
@@ -29,7 +33,9 @@ class CallQueue:
         self.max_bytes = max_bytes
         self.timeout = timeout
         self.bytes = 0
+        # In the order in which they came, which is that in which they have waited too long.
         self._calls: OrderedDict[Call, int] = OrderedDict()
+        self.turns = Turns()
         # They had a worker, and lost it in this order.
         self._returned: OrderedDict[Call, int] = OrderedDict()
         # Only of calls that say how long they may wait, and of those that came back.
@@ -46,9 +52,24 @@ class CallQueue:
         """Tell whether a call of so many bytes may wait here."""
         return len(self) < self.max_calls and self.bytes + size <= self.max_bytes
 
+    def displaced(self, client: Client, size: int) -> Call | None:
+        """Return the call that should go so that one of a client gets its place; None for none.
+
+        It is the newest of whoever has most, if that is more than this client would have then.
+        """
+        greediest = self.turns.greediest()
+        if greediest is None or self.turns.count(greediest) <= self.turns.count(client) + 1:
+            return None
+        call = self.turns.newest(greediest)
+        has_room = len(self) <= self.max_calls
+        return (
+            call if has_room and self.bytes - self._calls[call] + size <= self.max_bytes else None
+        )
+
     def push(self, call: Call, size: int) -> None:
         """Let a new call wait behind all others."""
         self._calls[call] = size
+        self.turns.add(call)
         self.bytes += size
         if call.expires is not None:
             self._add_deadline(call, call.expires)
@@ -69,7 +90,8 @@ class CallQueue:
         if self._returned:
             call, size = self._returned.popitem(last=False)
         elif self._calls:
-            call, size = self._calls.popitem(last=False)
+            call = self.turns.pop()
+            size = self._calls.pop(call)
         else:
             return None
         self.bytes -= size
@@ -78,7 +100,11 @@ class CallQueue:
 
     def discard(self, call: Call) -> None:
         """Take out a call, wherever it is."""
-        self.bytes -= self._calls.pop(call, 0) + self._returned.pop(call, 0)
+        if call in self._calls:
+            self.bytes -= self._calls.pop(call)
+            self.turns.discard(call)
+        else:
+            self.bytes -= self._returned.pop(call, 0)
         self._tidy()
 
     def _tidy(self) -> None:

@@ -42,6 +42,10 @@ def export(broker: Broker, number: Number) -> Plain:
         "clients": [_client(client, workers, number) for client in clients],
         "workers": [_worker(worker, broker, number) for worker in workers],
         "queued": [(clients[call.client], call.id) for pool in switch.pools for call in pool.queue],
+        "turns": {
+            pool.name: [clients[client] for client in pool.queue.turns.order]
+            for pool in switch.pools
+        },
         "latency": {pool.name: pool.latency for pool in switch.pools},
         "traffic": _traffic(switch.traffic),
         "times": broker.times(),
@@ -143,6 +147,10 @@ class Restoration:
         # In their old order, though maybe before another pool.
         for index, call_id in state["queued"]:
             self._enqueue(self.clients[index].calls[call_id])
+        for name, order in state["turns"].items():
+            if name in self._pools:
+                turns = self._switch.pools[self._pools[name]].queue.turns
+                turns.resume(self.clients[index] for index in order)
         self._count(state["traffic"])
         self.sends: list[Send] = broker.inherit(state["times"], now)
 

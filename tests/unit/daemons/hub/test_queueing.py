@@ -176,3 +176,46 @@ def test_a_paused_worker_gets_nothing_new() -> None:
     assert hub.heard(worker) == []
     hub.deliver(hub.broker.resume(worker, hub.now))
     assert len(hub.heard(worker)) == 1
+
+
+def test_clients_take_turns() -> None:
+    hub = Hub(Policy(pools=PULL))
+    greedy, modest, worker = hub.client("c1"), hub.client("c2"), hub.worker()
+    for number in range(4):
+        hub.call(greedy, f"greedy{number}")
+    for number in range(2):
+        hub.call(modest, f"modest{number}")
+    served = []
+    while openings := hub.take(worker):
+        served.append(unpackb(openings[0][-1])[1])
+        hub.answer(worker, openings[0], "OK", [])
+    assert served == ["greedy0", "greedy1", "modest0", "greedy2", "modest1", "greedy3"]
+
+
+def test_who_fills_the_queue_makes_way_for_others() -> None:
+    hub = Hub(Policy(queue_max=4))
+    greedy, modest = hub.client("c1"), hub.client("c2")
+    for number in range(6):
+        hub.call(greedy, f"greedy{number}")
+    assert len(hub.take(greedy)) == 2
+    for number in range(3):
+        hub.call(modest, f"modest{number}")
+    # As long as it has less than its share; the newest of the other go.
+    told = [args[1] for _, args in hub.heard(greedy)]
+    assert [text.rpartition("(")[2] for text in told] == ["greedy3)", "greedy2)"]
+    assert [args[0] for _, args in hub.heard(modest)] == ["Overloaded"]
+    assert [name for name, _ in hub.heard(hub.worker())] == [
+        *("greedy0", "modest0", "greedy1", "modest1"),
+    ]
+    calls = hub.broker.switch.traffic.calls
+    assert (calls.opened, calls.failed) == (6, 2)
+
+
+def test_a_small_call_makes_no_room_for_a_large_one() -> None:
+    hub = Hub(Policy(queue_bytes=5000))
+    greedy, modest = hub.client("c1"), hub.client("c2")
+    for _ in range(4):
+        hub.call(greedy, "small", b"x" * 1000)
+    hub.call(modest, "large", b"x" * 3000)
+    assert [args[0] for _, args in hub.heard(modest)] == ["Overloaded"]
+    assert hub.heard(greedy) == []
