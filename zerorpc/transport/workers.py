@@ -94,6 +94,7 @@ class Workers(Generic[Job]):
         self._is_wanted = is_wanted
         self._look_at = _PENDING_UNSEEN
         self._in_a_row = 0
+        self._is_scheduled = False  # the loop will start what waits
         self.limit = limit
         self.hub = gevent.get_hub()
         self.context = contextvars.copy_context()
@@ -110,10 +111,16 @@ class Workers(Generic[Job]):
         """
         self.pending.extend(jobs)
         self._in_a_row = 0
-        while self.pending and (self.limit is None or len(self.busy) < self.limit):
-            self._start(self.pending.popleft())
+        self._start_pending()
         if len(self.pending) > self._look_at:
             self._forget_unwanted()
+
+    def _start_pending(self) -> None:
+        """Start what may run now; until the loop has had its turn, where that is due."""
+        while self.pending and not self._is_scheduled:
+            if self.limit is not None and len(self.busy) >= self.limit:
+                return
+            self._start(self.pending.popleft())
 
     def _start(self, job: Job) -> None:
         if self.idle:
@@ -138,16 +145,20 @@ class Workers(Generic[Job]):
             if is_reusable and self._in_a_row < _IN_A_ROW:
                 worker.job = self.pending.popleft()
                 return
-            self._in_a_row = 0
-            self.hub.loop.run_callback(self._start_next)
+            # One for all who end before it comes, or they would together start too many.
+            if not self._is_scheduled:
+                self._is_scheduled = True
+                self.hub.loop.run_callback(self._start_again)
         self.busy.discard(worker)
         # Asked at each end of a job, since whoever drains waits for just this moment.
         if self._on_idle is not None and not self.busy and not self.pending:
             self._on_idle()
 
-    def _start_next(self) -> None:
-        if self.pending and not self.is_closed:
-            self._start(self.pending.popleft())
+    def _start_again(self) -> None:
+        self._is_scheduled = False
+        self._in_a_row = 0
+        if not self.is_closed:
+            self._start_pending()
 
     def cancel(self, worker: Worker[Job], error: BaseException) -> None:
         """Raise `error` in the job that `worker` runs, if it still runs when the hub gets there."""
