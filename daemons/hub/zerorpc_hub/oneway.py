@@ -14,7 +14,7 @@ from zerorpc_daemon.journal import EventLog
 from zerorpc_hub.config import Hub, Way
 from zerorpc_hub.fanout import Fanout
 from zerorpc_hub.pipeline import Pipeline
-from zerorpc_hub.traffic import Side, Traffic, short_name
+from zerorpc_hub.traffic import Side, Traffic, short_name, tell_refusal
 
 
 class FanoutTraffic(Traffic):
@@ -221,9 +221,7 @@ class _Side:
         if connection.was_ready:
             self._log.info(f"{self.kind} gone", peer=connection.remote, why=reason)
         else:
-            self._log.warning(
-                "connection refused", peer=connection.remote, endpoint=self.endpoint, why=reason
-            )
+            tell_refusal(self._log, connection, self.endpoint, reason)
 
 
 class _Publishers(_Side):

@@ -25,7 +25,7 @@ from zerorpc_hub.calls import Worker
 from zerorpc_hub.config import Hub, Way
 from zerorpc_hub.policy import Policy
 from zerorpc_hub.revision import Place
-from zerorpc_hub.traffic import Side, Traffic, short_name
+from zerorpc_hub.traffic import Side, Traffic, short_name, tell_refusal
 
 # Not earlier than this after the last turn: what is due may be some milliseconds late.
 _LEAST_DELAY = 0.001
@@ -175,9 +175,7 @@ class _Clients:
     def on_closed(self, connection: Connection, reason: str) -> None:
         self._relay.release(connection)
         if connection.tag is None:
-            self._traffic.log.warning(
-                "connection refused", peer=connection.remote, endpoint=self.endpoint, why=reason
-            )
+            tell_refusal(self._traffic.log, connection, self.endpoint, reason)
             return
         self._relay.send(self._broker.remove_client(connection.tag, monotonic()))
         self._traffic.log.debug("client gone", client=connection.remote, why=reason)
@@ -227,9 +225,7 @@ class _Workers:
     def on_closed(self, connection: Connection, reason: str) -> None:
         self._relay.release(connection)
         if connection.tag is None:
-            self._traffic.log.warning(
-                "connection refused", peer=connection.remote, endpoint=self.endpoint, why=reason
-            )
+            tell_refusal(self._traffic.log, connection, self.endpoint, reason)
             return
         self._traffic.log.info("worker gone", worker=connection.remote, why=reason)
         sends = self._broker.remove_worker(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from zerorpc.connection import Connection, Owner
+from zerorpc_daemon.journal import EventLog
 from zerorpc_hub.config import Hub, Way
 from zerorpc_hub.relay import Relay
 
@@ -81,6 +82,13 @@ class Traffic(ABC):
     @abstractmethod
     def statistics(self) -> Mapping[str, Any]:
         """Return what it counted, as plain data."""
+
+
+def tell_refusal(log: EventLog, connection: Connection, endpoint: str, why: str) -> None:
+    """Log that a connection ended before its peer had introduced itself."""
+    # Who goes by himself is a health check or a scan: every second, and nobody's fault.
+    say = log.debug if why in ("never_spoke", "reset") else log.warning
+    say("connection refused", peer=connection.remote, endpoint=endpoint, why=why)
 
 
 def short_name(connection: Connection) -> str:
