@@ -53,6 +53,34 @@ def test_a_silent_server_is_lost_after_two_intervals_and_by_three(dial: Dial) ->
     assert open_calls(client) == 0
 
 
+def busy_in_slices(seconds: float) -> None:
+    """Hold up the loop again and again, with one turn in between."""
+    while True:
+        time.sleep(seconds)
+        gevent.sleep(0)
+
+
+def test_a_client_that_is_late_for_every_look_still_notices(dial: Dial) -> None:
+    busy = begin(busy_in_slices, 2 * INTERVAL)
+    with RawServer() as raw:
+        client = dial(raw.endpoint, heartbeat=INTERVAL, timeout=20)
+        with pytest.raises(zerorpc.LostRemote, match="without heartbeat"):
+            client.method()
+    busy.kill()
+
+
+def test_a_server_that_is_late_for_every_look_still_notices(serve: Serve) -> None:
+    gate = Gate()
+    server = serve({"slow": gate.enter}, heartbeat=INTERVAL)
+    with RawPeer(server.endpoints[0]) as raw:
+        channel = raw.send("slow", [])
+        gate.await_entered()
+        busy = begin(busy_in_slices, 2 * INTERVAL)
+        name, args = raw.receive_answer(channel)
+        assert (name, args[0]) == ("ERR", "LostRemote")
+        busy.kill()
+
+
 def test_items_alone_keep_a_stream_alive(dial: Dial) -> None:
     def answer(raw: RawServer) -> None:
         request = raw.take()

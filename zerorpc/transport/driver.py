@@ -21,6 +21,7 @@ from zerorpc.channel import OPEN, Channel, nobody
 from zerorpc.errors import ClosedError, EndpointError, LostRemote, ZerorpcError
 from zerorpc.multiplexer import Multiplexer
 from zerorpc.step import Request, Step
+from zerorpc.transport.certainty import Certainty
 from zerorpc.transport.deputy import Deputy
 from zerorpc.transport.endpoints import Endpoints
 from zerorpc.transport.monitor import Monitor
@@ -35,9 +36,6 @@ from zerorpc.wire import PING, Blob, Event
 
 _log = logging.getLogger("zerorpc.transport")
 
-# A timer that fires this late tells that the process stood still (stopped, or blocked by user
-# code), and what its peers sent meanwhile may not have reached the socket yet.
-_STALL_S = 0.1
 # At most one warning about malformed input in this time.
 _WARN_EVERY_S = 10.0
 # A server that was about to stop may run again, so after this a call may try it; refused, which is
@@ -96,6 +94,7 @@ class Driver:
         self._prober = Prober(self._probe, lambda: bool(multiplexer.channels))
         self._reconnecting = Reconnecting(self.pump, self.endpoints)
         self._armed = float("inf")
+        self._certainty = Certainty()
         self._warned_at = float("-inf")
         self._warned_count = 0
         hold(self, context)
@@ -396,8 +395,9 @@ class Driver:
         self.pump.read_now()
         if self.pump.unusable is not None:
             return
-        is_certain = self.pump.is_drained and stall < _STALL_S
-        step = self.multiplexer.on_deadline(monotonic(), is_silence_certain=is_certain)
+        now = monotonic()
+        is_certain = self._certainty.is_given(stall, now, is_drained=self.pump.is_drained)
+        step = self.multiplexer.on_deadline(now, is_silence_certain=is_certain)
         # Before anyone is woken, who may call again at once.
         if self.has_others and any(type(each.error) is LostRemote for each in step.woken):
             self._avoid()
