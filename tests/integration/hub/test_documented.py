@@ -19,6 +19,8 @@ from tests.integration.hub.process import HubProcess
 from tests.integration.running import Dial, Keep, begin, outcome, wait_until
 from tests.programs import ROOT
 
+OPERATIONS = ROOT / "docs" / "operations.md"
+RUNTIME = ROOT / "daemons" / "runtime" / "README.md"
 README = ROOT / "daemons" / "hub" / "README.md"
 THREE = """\
 hubs:
@@ -67,9 +69,9 @@ def is_complete(hub: HubProcess, name: str) -> bool:
     return all(row["peers"] == 1 for row in rows)
 
 
-def listed(heading: str) -> set[str]:
+def listed(heading: str, page: Path = README) -> set[str]:
     """Return what the first column of the table with this heading names."""
-    _, found, rest = README.read_text().partition(f"| {heading} |")
+    _, found, rest = page.read_text().partition(f"| {heading} |")
     assert found, f"no table of {heading}"
     rows = rest.split("\n\n")[0].split("\n")[2:]
     return {name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[1])}
@@ -82,14 +84,19 @@ def test_metrics(hub: HubProcess) -> None:
     served = {
         f"{each.name}_total" if each.type == "counter" else each.name
         for each in families
-        if each.name.startswith("zerorpc_hub_")
+        if each.name.startswith("zerorpc_")
     }
-    assert served == listed("metric")
+    # The parser takes the end of this name for the type that it is.
+    served = {name if name != "zerorpc_daemon" else "zerorpc_daemon_info" for name in served}
+    assert served == listed("metric") | listed("metric", RUNTIME)
+    alarms = set(re.findall(r"zerorpc_(?:hub|daemon)_\w+", OPERATIONS.read_text()))
+    assert alarms <= served
 
 
 def test_statistics(hub: HubProcess) -> None:
     served = {key for name in ("calls", "news", "jobs") for key in keys(hub.statistics(name))}
     assert served == listed("key")
+    assert set(keys(hub.ask("/stats")["daemon"])) == listed("key", RUNTIME)
 
 
 def keys(row: dict[str, Any], above: str = "") -> Iterator[str]:
@@ -98,7 +105,7 @@ def keys(row: dict[str, Any], above: str = "") -> Iterator[str]:
         if key in _BY_NAME:
             for each in value.values():
                 yield from keys(each)
-        elif key in _BY_REASON or (key == "workers" and isinstance(value, dict)):
+        elif key in (*_BY_REASON, "workers") and isinstance(value, dict) and not above:
             yield key
         elif isinstance(value, dict):
             yield from keys(value, f"{key}.")
