@@ -115,6 +115,10 @@ class Multiplexer:
     def _route(self, envelope: Envelope, event: Event, size: int, now: float, step: Step) -> None:
         header = event.header
         channel_id = header["response_to"]
+        # By the number first: nearly all answers have three entries, and this is each event's time.
+        # Late ones count too: a server that is idle can say it only on channels that are over.
+        if len(header) > 3 and header.get("draining") is True:
+            step.is_peer_draining = True
         try:
             channel = self.channels.get(_key(envelope, channel_id))
         except TypeError:

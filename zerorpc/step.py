@@ -22,12 +22,14 @@ class Step:
     """What one call of the multiplexer asks of its driver.
 
     `send` holds the messages to put on the wire, `opened` the calls to serve, `woken` the channels
-    whose owners have something to look at.
+    whose owners have something to look at. `is_peer_draining` tells that a server said of itself
+    that it is about to stop.
     """
 
-    __slots__ = ("opened", "send", "woken")
+    __slots__ = ("is_peer_draining", "opened", "send", "woken")
 
     def __init__(self) -> None:
+        self.is_peer_draining = False
         self.send: list[Frames] = []
         self.opened: list[Request] = []
         self.woken: list[Channel] = []

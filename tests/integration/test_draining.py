@@ -130,6 +130,24 @@ def test_a_new_stream_goes_to_another_server(
     stopping.release()
 
 
+def test_who_has_heard_that_a_server_drains_does_not_ask_it(
+    stopping: Stopping, other: zerorpc.Server, dial: Dial
+) -> None:
+    client = dial(stopping.endpoint)
+    stream = client.items()
+    assert next(stream) == 0
+    client.connect(other.endpoints)
+    wait_until(lambda: len(up(client)) == 2, "both are up")
+    stopping.stop()
+    stopping.gate.open()
+    assert next(stream) == 1  # which came with the mark
+    asking = [client.who(async_=True) for _ in range(10)]
+    assert [each.get(timeout=PATIENCE) for each in asking] == ["other"] * 10
+    assert stopping.server.statistics()["refused"] == {}
+    assert list(stream) == list(range(2, 3000))
+    stopping.release()
+
+
 def test_where_all_drain_a_call_is_refused(keep: Keep, dial: Dial) -> None:
     both = [Stopping(keep), Stopping(keep)]
     client = dial(*(each.endpoint for each in both))

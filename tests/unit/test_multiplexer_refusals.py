@@ -109,6 +109,21 @@ def test_a_draining_server_says_so_in_everything_and_starts_nothing() -> None:
     assert all(header["draining"] is True for header in headers(messages))
 
 
+@pytest.mark.parametrize("is_over", [False, True])
+def test_a_client_sees_that_a_server_drains_by_whatever_it_says(is_over: bool) -> None:
+    calling, serving = client(), server()
+    channel, message = calling.open("method", [], now=0.0)
+    served = accept(serving, message[-1]).channel
+    plain = serving.send(served, "STREAM", 1)
+    serving.admission.is_draining = True
+    marked = serving.beat(served)
+    if is_over:
+        calling.close(channel)
+    for frames, says_so in ((plain, False), (marked, True), (marked, True)):
+        step = calling.receive([[b"", frames[-1]]], 0.0)
+        assert step.is_peer_draining is says_so
+
+
 # -- events that cannot be decoded -----------------------------------------------------------------
 
 

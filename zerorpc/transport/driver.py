@@ -22,6 +22,7 @@ from zerorpc.errors import ClosedError, EndpointError, LostRemote, ZerorpcError
 from zerorpc.multiplexer import Multiplexer
 from zerorpc.step import Request, Step
 from zerorpc.transport.certainty import Certainty
+from zerorpc.transport.complaints import Complaints
 from zerorpc.transport.deputy import Deputy
 from zerorpc.transport.endpoints import Endpoints
 from zerorpc.transport.monitor import Monitor
@@ -36,8 +37,6 @@ from zerorpc.wire import PING, Blob, Event
 
 _log = logging.getLogger("zerorpc.transport")
 
-# At most one warning about malformed input in this time.
-_WARN_EVERY_S = 10.0
 # A server that was about to stop may run again, so after this a call may try it; refused, which is
 # a promise that it was not started, it goes elsewhere.
 _ASK_AGAIN_S = 1.0
@@ -71,10 +70,7 @@ class Driver:
         self._is_server = multiplexer.is_server
         self.on_requests: Callable[..., None] = refuse
         self._on_change = on_change
-        bounds = {
-            "backlog_bytes": limits.backlog_bytes,
-            "max_event_bytes": limits.event_bytes,
-        }
+        bounds = {"backlog_bytes": limits.backlog_bytes, "max_event_bytes": limits.event_bytes}
         self.pump: Pump
         if self._is_server:
             self.pump = RouterPump(context, self._on_batch, self._on_gone, **bounds)
@@ -95,8 +91,7 @@ class Driver:
         self._reconnecting = Reconnecting(self.pump, self.endpoints)
         self._armed = float("inf")
         self._certainty = Certainty()
-        self._warned_at = float("-inf")
-        self._warned_count = 0
+        self._complaints = Complaints(multiplexer)
         hold(self, context)
         self._deputy = Deputy(self.pump, multiplexer)
         if self.interval is not None:
@@ -109,7 +104,7 @@ class Driver:
 
     @property
     def is_draining(self) -> bool:
-        """Whether the server at the other end refused a call just now, because it is to stop."""
+        """Whether the server at the other end said just now that it is to stop."""
         return self._draining_until > 0.0 and monotonic() < self._draining_until
 
     @property
@@ -118,12 +113,13 @@ class Driver:
         return self.is_up and not self._is_silent and not self.is_draining
 
     def mark_draining(self, *, for_good: bool) -> None:
-        """Take note that the server refused a call because it is to stop.
+        """Take note that the server refuses calls because it is to stop.
 
         With `for_good` it is not asked again until there is another connection: a call that crosses
         its hanging up would be lost.
         """
-        self._draining_until = math.inf if for_good else monotonic() + _ASK_AGAIN_S
+        until = math.inf if for_good else monotonic() + _ASK_AGAIN_S
+        self._draining_until = max(self._draining_until, until)
 
     def connect(self, endpoint: str) -> str:
         """Connect a client's socket, to this one endpoint."""
@@ -320,12 +316,17 @@ class Driver:
 
     def _on_batch(self, batch: list[list[Blob]]) -> None:
         self._is_silent = False
-        self._perform(self.multiplexer.receive(batch, monotonic()))
         multiplexer = self.multiplexer
+        step = multiplexer.receive(batch, monotonic())
+        # Before anyone is woken who may call again. A hub's worker that says so does not speak for
+        # the hub, but to pass that by for a second harms nobody.
+        if step.is_peer_draining and self.pump.has_one_peer:
+            self.mark_draining(for_good=False)
+        self._perform(step)
         if multiplexer.deadline is not None and multiplexer.deadline < self._armed:
             self._arm(multiplexer.deadline)
-        if multiplexer.dropped_count != self._warned_count:
-            self._warn_of_dropped()
+        if multiplexer.dropped_count != self._complaints.told:
+            self._complaints.tell()
 
     def _perform(self, step: Step) -> None:
         # First of all, or a heartbeat would wait for a handler that begins by computing.
@@ -402,7 +403,8 @@ class Driver:
         if self.has_others and any(type(each.error) is LostRemote for each in step.woken):
             self._avoid()
         self._perform(step)
-        self._forget_lapsed()
+        if not self._is_server and self.pump.queued > 2 * len(self.multiplexer.channels):
+            self.pump.forget_lapsed()
         deadline = self.multiplexer.deadline
         if deadline is not None and deadline < self._armed and self.pump.unusable is None:
             self._arm(deadline)
@@ -417,10 +419,6 @@ class Driver:
         if not is_asked and not self.pump.is_backed_up:
             self._ping = self.call(PING, (), None, None)
 
-    def _forget_lapsed(self) -> None:
-        if not self._is_server and self.pump.queued > 2 * len(self.multiplexer.channels):
-            self.pump.forget_lapsed()
-
     def beat_if_overdue(self) -> None:
         """Send heartbeats that the loop should have sent by now; for the watchdog's thread."""
         if self.pump.unusable is None:
@@ -428,17 +426,8 @@ class Driver:
 
     def tell_of_failed_beat(self, error: Exception) -> None:
         """Have the loop log that a heartbeat failed; for the watchdog's thread."""
-        # Not from here: where gevent has patched logging's locks, no native thread may wait there.
+        # Where gevent has patched logging's locks, no native thread may wait for them.
         self.thread.call(partial(_log.error, "the watchdog's heartbeat failed", exc_info=error))
-
-    def _warn_of_dropped(self) -> None:
-        now = monotonic()
-        if now - self._warned_at < _WARN_EVERY_S:
-            return
-        multiplexer = self.multiplexer
-        self._warned_at = now
-        self._warned_count = multiplexer.dropped_count
-        _log.warning("dropped malformed or unexpected events: %s", dict(multiplexer.dropped))
 
 
 def _wake(channel: Channel) -> None:
