@@ -38,7 +38,8 @@ class CallQueue:
         self.turns = Turns()
         # They had a worker, and lost it in this order.
         self._returned: OrderedDict[Call, int] = OrderedDict()
-        # Only of calls that say how long they may wait, and of those that came back.
+        self._since: dict[Call, float] = {}
+        # Only of calls that say how long they may wait.
         self._deadlines: list[tuple[float, int, Call]] = []
         self._serial = 0
 
@@ -71,24 +72,25 @@ class CallQueue:
         self._calls[call] = size
         self.turns.add(call)
         self.bytes += size
-        if call.expires is not None:
-            self._add_deadline(call, call.expires)
+        self._add_deadline(call)
 
     def put_back(self, call: Call, size: int, now: float) -> None:
         """Let a call that has lost its worker wait before all that have had none."""
         self._returned[call] = size
         self.bytes += size
-        due = now + self.timeout
-        self._add_deadline(call, due if call.expires is None else min(due, call.expires))
+        self._since[call] = now
+        self._add_deadline(call)
 
-    def _add_deadline(self, call: Call, due: float) -> None:
-        self._serial += 1
-        heappush(self._deadlines, (due, self._serial, call))
+    def _add_deadline(self, call: Call) -> None:
+        if call.expires is not None:
+            self._serial += 1
+            heappush(self._deadlines, (call.expires, self._serial, call))
 
     def pop(self) -> Call | None:
         """Take out the call that is first, None without any."""
         if self._returned:
             call, size = self._returned.popitem(last=False)
+            del self._since[call]
         elif self._calls:
             call = self.turns.pop()
             size = self._calls.pop(call)
@@ -103,8 +105,9 @@ class CallQueue:
         if call in self._calls:
             self.bytes -= self._calls.pop(call)
             self.turns.discard(call)
-        else:
-            self.bytes -= self._returned.pop(call, 0)
+        elif call in self._returned:
+            self.bytes -= self._returned.pop(call)
+            del self._since[call]
         self._tidy()
 
     def _tidy(self) -> None:
@@ -126,9 +129,12 @@ class CallQueue:
         """When the next call has waited too long, None without any."""
         if not len(self):
             return None
-        due = self._deadlines[0][0] if self._deadlines else inf
         first = next(iter(self._calls), None)
-        return due if first is None else min(due, first.opened + self.timeout)
+        return min(
+            self._deadlines[0][0] if self._deadlines else inf,
+            inf if first is None else first.opened + self.timeout,
+            next(iter(self._since.values()), inf) + self.timeout,
+        )
 
     def expired(self, now: float) -> tuple[list[Call], list[Call]]:
         """Take out the calls whose own deadline has passed, and those that have waited too long."""
@@ -136,15 +142,18 @@ class CallQueue:
         waited: list[Call] = []
         while self._deadlines and self._deadlines[0][0] <= now:
             call = heappop(self._deadlines)[2]
-            if not self._holds(call):
-                continue
-            is_overdue = call.expires is not None and call.expires <= now
-            (overdue if is_overdue else waited).append(call)
-            self.discard(call)
-        while self._calls:
-            call = next(iter(self._calls))
-            if call.opened + self.timeout > now:
-                break
+            if self._holds(call):
+                overdue.append(call)
+                self.discard(call)
+        while (call := self._tired(now)) is not None:
             waited.append(call)
             self.discard(call)
         return overdue, waited
+
+    def _tired(self, now: float) -> Call | None:
+        """Return a call that has waited too long, None without any."""
+        call: Call | None = next(iter(self._since), None)
+        if call is not None and self._since[call] + self.timeout <= now:
+            return call
+        call = next(iter(self._calls), None)
+        return call if call is not None and call.opened + self.timeout <= now else None

@@ -102,6 +102,17 @@ def test_who_comes_back_may_wait_as_long_as_anybody() -> None:
     assert waiting.bytes == 0
 
 
+def test_who_comes_back_twice_waits_anew_each_time() -> None:
+    waiting, each = queue(timeout=30.0), call(opened=0.0)
+    waiting.put_back(each, 1, now=10.0)
+    assert waiting.pop() is each
+    waiting.put_back(each, 1, now=20.0)
+    assert waiting.deadline == 50.0
+    assert waiting.expired(49.0) == ([], [])
+    assert waiting.expired(50.0) == ([], [each])
+    assert waiting.deadline is None
+
+
 def test_what_is_gone_is_forgotten_before_its_deadline() -> None:
     waiting = queue()
     alive: WeakSet[Call] = WeakSet()
