@@ -145,9 +145,9 @@ class CallQueue:
             if self._holds(call):
                 overdue.append(call)
                 self.discard(call)
-        while (call := self._tired(now)) is not None:
-            waited.append(call)
-            self.discard(call)
+        while (tired := self._tired(now)) is not None:
+            waited.append(tired)
+            self.discard(tired)
         return overdue, waited
 
     def _tired(self, now: float) -> Call | None:
