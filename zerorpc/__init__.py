@@ -19,6 +19,7 @@ from zerorpc.errors import (
     RemoteError,
     RemoteProtocolError,
     TimeoutExpired,
+    UnknownAnswer,
     ZerorpcError,
 )
 from zerorpc.limits import Limits
@@ -48,6 +49,7 @@ __all__ = [
     "SocketBase",
     "Subscriber",
     "TimeoutExpired",
+    "UnknownAnswer",
     "ZerorpcError",
     "__version__",
     "exceptions",

@@ -18,6 +18,7 @@ from zerorpc.errors import (
     LostRemote,
     RemoteError,
     TimeoutExpired,
+    UnknownAnswer,
     ZerorpcError,
 )
 from zerorpc.limits import Limits
@@ -184,18 +185,23 @@ class Client(SocketBase):
         # cost their channels and results only.
         channel = self._routes.choose().call(method, args, timeout, slots)
 
+        def settle(event: Event) -> None:
+            channel.wake = result.ready  # which does nothing: the items are the reader's
+            pattern = BY_ANSWER.get(event.name) or self._misunderstood(channel, event)
+            try:
+                result.set(pattern.result(event, lambda: items(channel, event, self._routes)))
+            except RemoteError as error:
+                if not self._is_for_another(channel, error):
+                    raise
+                gevent.spawn(_settle, result, self._call_again, channel, method, args, slots)
+
         def on_wake() -> None:
             try:
                 event = channel.home.poll(channel)
                 if event is not None:
-                    channel.wake = result.ready  # which does nothing: the items are the reader's
-                    pattern = BY_ANSWER.get(event.name) or self._misunderstood(channel, event)
-                    result.set(pattern.result(event, lambda: items(channel, event, self._routes)))
-            except Exception as error:
-                if not self._is_for_another(channel, error):
-                    result.set_exception(error)
-                else:
-                    gevent.spawn(_settle, result, self._call_again, channel, method, args, slots)
+                    settle(event)
+            except Exception as error:  # whatever it is, somebody may wait for ever
+                result.set_exception(error)
 
         # It may have ended in `call`, which waits for room where much is queued; nobody wakes it
         # then.
@@ -206,7 +212,7 @@ class Client(SocketBase):
 
     def _misunderstood(self, channel: Channel, event: Event) -> NoReturn:
         channel.home.close_channel(channel)
-        raise RuntimeError(f"Unable to find a pattern for: {event.name!r:.80}")
+        raise _unknown(event)
 
     # -- calls while middleware is registered ------------------------------------------------
 
@@ -252,7 +258,7 @@ class Client(SocketBase):
         failure: BaseException | None = None
         result = None
         if pattern is None:
-            failure = RuntimeError(f"Unable to find a pattern for: {event.name!r:.80}")
+            failure = _unknown(event)
         else:
             try:
                 result = pattern.result(
@@ -286,6 +292,11 @@ def _settle(result: gevent.event.AsyncResult[Any], functor: Callable[..., Any], 
         result.set(functor(*args))
     except BaseException as error:  # gevent.Timeout is none of Exception's, and somebody waits
         result.set_exception(error)
+
+
+def _unknown(answer: Event) -> UnknownAnswer:
+    detail = f"Unable to find a pattern for: {answer.name!r:.80}"
+    return UnknownAnswer("unknown_answer", detail)
 
 
 def _time_left(method: str, timeout: float | None, deadline: float | None) -> float | None:

@@ -49,6 +49,10 @@ class RemoteProtocolError(ProtocolError):
         self.reason = reason
 
 
+class UnknownAnswer(RemoteProtocolError, RuntimeError):
+    """The answer to a call is an event that no pattern knows; stock raises `RuntimeError` here."""
+
+
 class LostRemote(ZerorpcError):
     """The other side is gone: its connection broke, or its heartbeat fell silent."""
 

@@ -93,6 +93,32 @@ def test_everything_after_close_is_a_closed_error(kind: str) -> None:
         it.stop()
 
 
+def test_a_call_that_was_refused_for_another_server_ends_when_the_client_closes(
+    dial: Dial,
+) -> None:
+    """Whoever is woken first closes the client: the second has nobody left to ask."""
+    with RawServer() as raw:
+        client = dial(raw.endpoint)
+
+        def ask_and_close() -> None:
+            client.first()
+            client.close()
+
+        asking = begin(ask_and_close)
+        first = raw.take()
+        refused = client.second(async_=True)
+        second = raw.take()
+        # In one batch: nobody else has a turn in between, and a row has made the client read more
+        # at a time.
+        for _ in range(600):
+            raw.send("OK", [None], response_to=b"nothing", envelope=[first.identity])
+        raw.answer(first, "OK", [None])
+        raw.answer(second, "ERR", ["Draining", "not started", None])
+        with pytest.raises(zerorpc.ClosedError):
+            refused.get(timeout=PATIENCE)
+        outcome(asking)
+
+
 @pytest.mark.parametrize("kind", USES)
 def test_the_with_statement_closes(kind: str) -> None:
     make, uses = USES[kind]

@@ -259,7 +259,7 @@ def test_an_answer_of_no_known_pattern_is_a_runtime_error(
         raw.answer(raw.take(), "WHAT", [])
         with pytest.raises(RuntimeError, match="Unable to find a pattern for: 'WHAT'"):
             outcome(calling)
-        assert recorder.calls[-1] == ended("add", "WHAT", "RuntimeError")
+        assert recorder.calls[-1] == ended("add", "WHAT", "UnknownAnswer")
         assert open_calls(client) == 0
 
 

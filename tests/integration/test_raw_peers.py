@@ -43,6 +43,19 @@ def blob(message_id: Any, name: Any, args: Any, **header: Any) -> bytes:
     return packed
 
 
+@pytest.mark.parametrize("async_", [False, True])
+def test_an_answer_that_means_nothing_ends_its_call(dial: Dial, async_: bool) -> None:
+    with RawServer() as raw:
+        client = dial(raw.endpoint, heartbeat=FAR_AWAY)
+        calling = begin(lambda: client.method(async_=True).get() if async_ else client.method())
+        raw.answer(raw.take(), "WHAT", [])
+        # Stock's kind of error, and one of ours.
+        with pytest.raises(RuntimeError, match="'WHAT'") as caught:
+            outcome(calling)
+        assert isinstance(caught.value, zerorpc.RemoteProtocolError)
+        assert open_calls(client) == 0
+
+
 # -- frames --------------------------------------------------------------------------------------
 
 

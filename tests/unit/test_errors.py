@@ -18,6 +18,7 @@ from zerorpc.errors import (
     RemoteError,
     RemoteProtocolError,
     TimeoutExpired,
+    UnknownAnswer,
     ZerorpcError,
 )
 
@@ -30,6 +31,7 @@ EXAMPLES = [
     ClosedError("this client was closed"),
     LocalProtocolError("too large"),
     RemoteProtocolError("malformed", "OutOfData"),
+    UnknownAnswer("unknown_answer", "WHAT"),
 ]
 
 
