@@ -32,8 +32,8 @@ $(VENV)/.stamp-%: $(VENV)/.stamp
 	$(PIP) --editable '.[$*]'
 	@touch $@
 
-demo: install ## show the library at work in half a minute, checking each step
-	$(BIN)/python demo/demo.py
+demo: install ## show the library and the hub at work in half a minute, checking each step
+	$(BIN)/python -m demo.demo
 
 test: test-others test-main ## run the fast half on every other Python found, then the whole suite
 

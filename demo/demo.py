@@ -1,4 +1,4 @@
-"""`make demo`: what the library does, in half a minute, each step checked.
+"""`make demo`: what the library and the hub do, in half a minute, each step checked.
 
 Prints every command that it runs; ends with 0 only if each step came out right.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import os
 import re
 import shlex
 import subprocess
@@ -15,20 +14,13 @@ import sys
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import zerorpc
+from demo.hub import HUB_STEPS, hub_at_work
+from demo.stage import ENVIRON, ROOT, WrongError, expect, report, run, show
 
-ROOT = Path(__file__).resolve().parent.parent
-# The commands are installed beside the interpreter that runs this.
-ENVIRON = {**os.environ, "PATH": f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ['PATH']}"}
-SHOWN_LINES = 12
 CALLS = 1000
 WINDOW = 10
-
-
-class WrongError(Exception):
-    """A step did not come out as it should."""
 
 
 class Service:
@@ -60,32 +52,6 @@ class Service:
         self.process.terminate()
         self.process.communicate(timeout=15)
         return self.process.returncode
-
-
-def expect(is_right: bool, claim: str) -> None:
-    """Hold a claim of the running step."""
-    if not is_right:
-        raise WrongError(claim)
-
-
-def run(*words: str, status: int = 0) -> str:
-    """Run a command as a reader would type it; return what it wrote."""
-    print(f"$ {shlex.join(words)}")
-    done = subprocess.run(
-        words, cwd=ROOT, env=ENVIRON, capture_output=True, text=True, timeout=20, check=False
-    )
-    lines = (done.stdout + done.stderr).splitlines()
-    for line in lines[:SHOWN_LINES]:
-        print(f"  {line}")
-    if len(lines) > SHOWN_LINES:
-        print(f"  ... {len(lines) - SHOWN_LINES} more lines")
-    expect(done.returncode == status, f"exit status {status}, not {done.returncode}")
-    return done.stdout + done.stderr
-
-
-def show(code: str) -> None:
-    """Print the Python that a step runs next."""
-    print(f">>> {code}")
 
 
 def call_from_the_shell(parse: Service, _: Service) -> None:
@@ -190,19 +156,6 @@ STEPS: list[Callable[[Service, Service], None]] = [
 ]
 
 
-def report(step: Callable[[Service, Service], None], parse: Service, counter: Service) -> bool:
-    """Run one step and tell how it came out."""
-    title = inspect.getdoc(step)
-    print(f"\n-- {title}")
-    try:
-        step(parse, counter)
-    except (WrongError, zerorpc.ZerorpcError, subprocess.TimeoutExpired) as error:
-        print(f"✗ {title} ({type(error).__name__}: {error})")
-        return False
-    print(f"✓ {title}")
-    return True
-
-
 @contextlib.contextmanager
 def services() -> Iterator[tuple[Service, Service]]:
     """Start both servers, and end them whatever happens."""
@@ -220,6 +173,9 @@ def main() -> int:
     print("-- Two servers, neither of which has a line of network code")
     with services() as (parse, counter):
         outcomes = [report(step, parse, counter) for step in STEPS]
+    print("\n-- A hub with three workers, one of which is ten times slower than the others")
+    with hub_at_work() as hub:
+        outcomes += [report(step, hub) for step in HUB_STEPS]
     print(f"\n{sum(outcomes)} of {len(outcomes)} steps came out right", end=" ")
     print(f"in {time.perf_counter() - started:.1f} s")
     return 0 if all(outcomes) else 1
