@@ -123,7 +123,10 @@ class Pusher(_OneWay):
 
     def close(self) -> None:
         """Give what is queued a second to leave, then close the socket."""
-        if self._pump.unusable is None:
+        if not self._pump.thread.is_here:
+            # A greenlet of its own there, as only that can wait for what is queued.
+            self._pump.thread.call(gevent.spawn, self.close)
+        elif self._pump.unusable is None:
             # The hub cannot wait; from there only what ZeroMQ already has is left to linger.
             if gevent.getcurrent() is not self._pump.hub:
                 self._pump.flush(_LINGER_S)

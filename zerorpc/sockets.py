@@ -43,7 +43,8 @@ class SocketBase(ABC):
     def connect(self, endpoint: Any, resolve: bool = True) -> list[str]:
         """Connect to an endpoint, or to each of a list; returns them as resolved.
 
-        Nobody need be there yet. Raises `EndpointError` for what cannot be an endpoint.
+        Nobody need be there yet. Raises `EndpointError` for what cannot be an endpoint, and for a
+        host that no name server knows; where none answers, the connection is made when one does.
         """
         # A list even for one endpoint, as stock returns it: resolving may make several of one.
         return [self._connect(each) for each in self._resolved(endpoint, resolve)]

@@ -184,6 +184,24 @@ def test_closing_from_another_thread_says_so_or_closes(serve: Serve, dial: Dial)
         assert client.echo(2) == 2
 
 
+def test_a_pusher_closed_from_another_thread_sends_what_it_has(keep: Keep) -> None:
+    received: list[int] = []
+    puller = keep(zerorpc.Puller({"note": received.append}))
+    pusher = keep(zerorpc.Pusher())
+    (endpoint,) = puller.bind(ANY_PORT)
+    for number in range(100):
+        pusher.note(number)  # to nobody yet, so that it has to wait
+    InThread(pusher.close).result()
+    pusher.connect(endpoint)
+    running = begin(puller.run)
+    wait_until(lambda: received == list(range(100)), "all have come")
+    wait_until(lambda: pusher._pump.unusable is not None, "it is closed")
+    with pytest.raises(zerorpc.ClosedError):
+        pusher.note(100)
+    puller.stop()
+    outcome(running)
+
+
 def test_a_thread_may_stop_a_server_of_another(keep: Keep) -> None:
     server = keep(zerorpc.Server(ECHO))
     running = begin(server.run)
