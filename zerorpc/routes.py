@@ -51,8 +51,6 @@ class Routes:
             driver.close()
             raise
         self._drivers.append(driver)
-        for each in self._drivers:
-            each.has_others = len(self._drivers) > 1
         return connected
 
     def bind(self, endpoint: str) -> str:
@@ -96,9 +94,9 @@ class Routes:
         # Looked through anew for each call, about 0.2 us a socket: clients have few, and a list in
         # order would have to follow every end of a call.
         self._turn = (self._turn + 1) % len(drivers)  # takes turns among those with equally few
-        ready = [driver for driver in drivers if driver.is_ready]
-        # Better one that is about to stop, or silent, than one that is not there; if none is, any
-        # may come back.
+        ready = [driver for driver in drivers if driver.is_up and not driver.is_draining]
+        # Better one that is about to stop than one that is not there; if none is, any may come
+        # back.
         candidates = ready or [driver for driver in drivers if driver.is_up] or drivers
         turn = self._turn % len(candidates)
         return min(candidates[turn:] + candidates[:turn], key=_open_calls)

@@ -12,7 +12,7 @@ from tests.integration.faults import (
     server_faults,
 )
 from tests.integration.faults.size import Facts, Size
-from tests.integration.hub import rolling
+from tests.integration.hub import haproxy, rolling
 
 SCENARIOS: tuple[Callable[[Size], Facts], ...] = (
     *server_faults.SCENARIOS,
@@ -21,4 +21,5 @@ SCENARIOS: tuple[Callable[[Size], Facts], ...] = (
     *heartbeats.SCENARIOS,
     *memory.SCENARIOS,
     *rolling.SCENARIOS,
+    *haproxy.SCENARIOS,
 )

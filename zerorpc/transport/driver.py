@@ -33,7 +33,7 @@ from zerorpc.transport.reconnecting import Reconnecting
 from zerorpc.transport.router import RouterPump
 from zerorpc.transport.threads import end_watcher
 from zerorpc.transport.watchdog import watchdog
-from zerorpc.wire import PING, Blob, Event
+from zerorpc.wire import Blob, Event
 
 _log = logging.getLogger("zerorpc.transport")
 
@@ -49,8 +49,7 @@ class Driver:
     """One socket with its conversations.
 
     `on_requests`, which its owner sets, gets the new calls of a server, in the hub. `on_change` is
-    told when a connection came up or went away. With `has_others` calls can go to other drivers, so
-    that this one finds out by itself when its peer, once silent, is heard again.
+    told when a connection came up or went away.
     """
 
     def __init__(
@@ -62,9 +61,7 @@ class Driver:
         self.multiplexer = multiplexer
         self.interval = multiplexer.interval
         self.connections = 0
-        self.has_others = False
-        self._is_silent = False
-        self._ping: Channel | None = None
+        self._heard = 0.0
         self._draining_until = 0.0
         limits = multiplexer.limits
         self._is_server = multiplexer.is_server
@@ -106,11 +103,6 @@ class Driver:
     def is_draining(self) -> bool:
         """Whether the server at the other end said just now that it is to stop."""
         return self._draining_until > 0.0 and monotonic() < self._draining_until
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether a call made here should be answered, as far as one knows."""
-        return self.is_up and not self._is_silent and not self.is_draining
 
     def mark_draining(self, *, for_good: bool) -> None:
         """Take note that the server refuses calls because it is to stop.
@@ -315,9 +307,9 @@ class Driver:
     # -- the loop's side ---------------------------------------------------------------------
 
     def _on_batch(self, batch: list[list[Blob]]) -> None:
-        self._is_silent = False
+        now = self._heard = monotonic()
         multiplexer = self.multiplexer
-        step = multiplexer.receive(batch, monotonic())
+        step = multiplexer.receive(batch, now)
         # Before anyone is woken who may call again. A hub's worker that says so does not speak for
         # the hub, but to pass that by for a second harms nobody.
         if step.is_peer_draining and self.pump.has_one_peer:
@@ -352,7 +344,7 @@ class Driver:
     def _on_connection(self, is_up: bool, endpoint: str) -> None:
         self.connections += 1 if is_up else -1
         # What answers there from now on is, as far as one can tell, another server.
-        self._draining_until, self._is_silent = 0.0, False
+        self._draining_until = 0.0
         if self._is_server:
             # Which client it was libzmq does not say; whom a heartbeat does not reach, it was.
             if not is_up and self.multiplexer.channels:
@@ -361,16 +353,20 @@ class Driver:
             self._reconnecting.came_up()
         elif not self.endpoints.bound or not self.connections:
             # Of a socket that is bound for many peers nobody knows whose calls are lost.
-            if self.endpoints.connected:
-                # First of all, as those who are woken by what follows may call again at once.
-                self._reconnecting.hold(True)
-            # What came before the end still counts, and would be lost with the connection.
-            self.pump.read_all()
-            self._perform(self.multiplexer.lose(None, f"the connection to {endpoint} broke"))
-            if self.endpoints.connected and self.pump.unusable is None:
-                self.connections = 0
-                self._reconnecting.went_down()
+            self._lose_all(f"the connection to {endpoint} broke")
         self._on_change()
+
+    def _lose_all(self, why: str) -> None:
+        """End all calls that were sent, and see to another connection."""
+        if self.endpoints.connected:
+            # First of all, as those who are woken by what follows may call again at once.
+            self._reconnecting.hold(True)
+        # What came before the end still counts, and would be lost with the connection.
+        self.pump.read_all()
+        self._perform(self.multiplexer.lose(None, why))
+        if self.endpoints.connected and self.pump.unusable is None:
+            self.connections = 0
+            self._reconnecting.went_down()
 
     def _probe(self) -> None:
         self._perform(self.multiplexer.probe())
@@ -399,9 +395,7 @@ class Driver:
         now = monotonic()
         is_certain = self._certainty.is_given(stall, now, is_drained=self.pump.is_drained)
         step = self.multiplexer.on_deadline(now, is_silence_certain=is_certain)
-        # Before anyone is woken, who may call again at once.
-        if self.has_others and any(type(each.error) is LostRemote for each in step.woken):
-            self._avoid()
+        self._leave_if_silent(step)
         self._perform(step)
         if not self._is_server and self.pump.queued > 2 * len(self.multiplexer.channels):
             self.pump.forget_lapsed()
@@ -409,15 +403,18 @@ class Driver:
         if deadline is not None and deadline < self._armed and self.pump.unusable is None:
             self._arm(deadline)
 
-    def _avoid(self) -> None:
-        """Get no more calls until the peer, which has fallen silent, is heard again.
+    def _leave_if_silent(self, step: Step) -> None:
+        """Make a connection anew whose peer is silent, for all of its channels.
 
-        It is asked one thing; when that is given up too, it is asked again.
+        A frozen one takes no other, so calls go elsewhere; behind a proxy others may be well.
         """
-        self._is_silent = True
-        is_asked = self._ping is not None and self._ping.state is OPEN
-        if not is_asked and not self.pump.is_backed_up:
-            self._ping = self.call(PING, (), None, None)
+        # Of a hub one worker may be silent while all others are heard.
+        lost = (each for each in step.woken if type(each.error) is LostRemote)
+        is_silent = self.connections > 0 and any(self._heard <= each.last_heard for each in lost)
+        if is_silent and not self._is_server and not self.endpoints.bound:
+            self._monitor.forget()
+            self._lose_all("the connection is silent")
+            self._on_change()
 
     def beat_if_overdue(self) -> None:
         """Send heartbeats that the loop should have sent by now; for the watchdog's thread."""

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 # What libzmq was built with beside these (pgm, tipc, vmci) nobody has asked for.
 _TRANSPORTS = ("tcp", "ipc", "inproc")
 
+# Who accepts a connection and says nothing is frozen; behind a proxy that balances connections the
+# next attempt may reach another (milliseconds).
+_HANDSHAKE_MS = 3000
+
 
 class Endpoints:
     """The endpoints of one pump's socket; `bound` and `connected` list them as they really are."""
@@ -34,6 +38,7 @@ class Endpoints:
         # What libzmq is given for an endpoint: another text where it would misread ours, and
         # whether it is to be taken for IPv6.
         self._targets: dict[str, tuple[str, bool]] = {}
+        pump.socket.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
 
     @property
     def has_inproc(self) -> bool:

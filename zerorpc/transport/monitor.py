@@ -85,6 +85,10 @@ class Monitor:
         self._standing -= has_stood
         return has_stood
 
+    def forget(self) -> None:
+        """Take no connection for standing: they were left, of which libzmq says nothing."""
+        self._standing = 0
+
     def abandon(self) -> None:
         """Stop watching without touching the sockets, as the child of a fork must."""
         end_watcher(self._io)
