@@ -16,7 +16,7 @@ TREES   := $(wildcard zerorpc daemons demo benchmarks fuzz tests)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test test-main test-others system peers soak lint type bench fuzz docs check clean
+.PHONY: help install demo run-hub test test-main test-others system peers soak lint type bench fuzz docs check clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -34,6 +34,9 @@ $(VENV)/.stamp-%: $(VENV)/.stamp
 
 demo: install ## show the library and the hub at work in half a minute, checking each step
 	$(BIN)/python -m demo.demo
+
+run-hub: install ## run the hub of deploy/hub.yml, until Ctrl-C
+	$(BIN)/zerorpc-hub deploy/hub.yml
 
 test: test-others test-main ## run the fast half on every other Python found, then the whole suite
 

@@ -180,6 +180,7 @@ def test_the_manifests_fit_each_other(tmp_path: Path) -> None:
     # Probes come from outside of the pod, so that a token must guard the rest.
     assert config.admin.bind == "*:9470"
     mounts = {each["name"]: each["mountPath"] for each in container["volumeMounts"]}
+    assert container["args"] == [f"{mounts['config']}/hub.yml"]
     assert str(config.admin.token_file) == f"{mounts['admin']}/token"
     pause = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
     assert pod["spec"]["terminationGracePeriodSeconds"] > pause + config.drain_timeout

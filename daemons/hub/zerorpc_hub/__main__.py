@@ -13,12 +13,17 @@ from zerorpc_hub.orders import ORDERS, give
 from zerorpc_hub.template import init
 from zerorpc_hub.top import top
 
-_ABOUT = f"""\
-Balances calls over workers. Instead of FILE may stand, each with a --help of its own:
-`init [FILE]` writes a configuration to begin with;
-`top [URL]` shows what a running hub does;
-{", ".join(f"`{name}`" for name in ORDERS)} steer a running hub.
+_WORDS = {
+    "init [FILE]": "Write a configuration to begin with.",
+    "top [URL]": "Show what a running hub does.",
+    **{f"{name} {order.argument}".rstrip(): order.about for name, order in ORDERS.items()},
+}
+_ABOUT = """\
+Balances calls over workers.
+
+commands, each with a --help of its own, instead of FILE:
 """
+_ABOUT += "\n".join(f"  {words:<17}{about}" for words, about in _WORDS.items())
 
 PROGRAM = Program("zerorpc-hub", Config, HubCore, _ABOUT)
 _DEFAULT_URL = f"http://{Admin().bind}"

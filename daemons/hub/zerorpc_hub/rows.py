@@ -32,6 +32,12 @@ class Row:
     p99: float | None = None
 
 
+# What the numbers of a row are called, in their order; those without a name mean nothing.
+OF_CALLS = ("calls/s", "err/s", "flight", "wait99", "p50", "p99")
+OF_MESSAGES = ("msgs/s", "lost/s", "", "", "", "")
+OF_NOTHING = ("",) * len(OF_CALLS)
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """Rows of one kind."""
@@ -39,6 +45,7 @@ class Table:
     heading: str
     note: str
     rows: Sequence[Row]
+    titles: tuple[str, ...] = OF_CALLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +142,10 @@ def _of_messages(name: str, now: Plain, before: Plain, seconds: float, sort: str
         )
         for each, row in now[f"by_{kind}"].items()
     ]
-    tables = [Table("endpoint", "peers", endpoints), Table(kind, "", ordered(peers, sort))]
+    tables = [
+        Table("endpoint", "peers", endpoints, OF_NOTHING),
+        Table(kind, "", ordered(peers, sort), OF_MESSAGES),
+    ]
     messages, earlier = now["messages"], before.get("messages", {})
     rates = {side: _grown(messages, earlier, side) / seconds for side in ("in", "out")}
     summary = (

@@ -11,9 +11,9 @@ from zerorpc_hub.rows import Report, Row, Table
 # Below this, columns of numbers would have to go, and names could not be told apart.
 LEAST_WIDTH = 80
 # The numbers, from the right: whatever is left of the width belongs to the name.
-_COLUMNS = (("calls/s", 9), ("err/s", 7), ("flight", 7), ("wait99", 8), ("p50", 8), ("p99", 8))
+_WIDTHS = (9, 7, 7, 8, 8, 8)
 _NOTE_WIDTH = 10
-_NUMBERS_WIDTH = sum(width for _, width in _COLUMNS)
+_NUMBERS_WIDTH = sum(_WIDTHS)
 
 
 def lines(
@@ -60,18 +60,19 @@ def _shares(wanted: Sequence[int], room: int | None) -> list[int]:
 
 def _table(table: Table, most: int, width: int) -> Iterable[str]:
     name_width = width - _NUMBERS_WIDTH - _NOTE_WIDTH
-    titles = "".join(f"{title.upper():>{columns}}" for title, columns in _COLUMNS)
-    yield f"{table.heading.upper():<{name_width}}{table.note.upper():<{_NOTE_WIDTH}}{titles}"
+    titles = _cells(table.titles, table.titles)
+    head = f"{table.heading:<{name_width}}{table.note:<{_NOTE_WIDTH}}{titles}"
+    yield head.upper().rstrip()
     # The line that says how many are left out takes the place of one.
     is_cut = most < len(table.rows)
     rows = table.rows[: most - 1] if is_cut else table.rows
     for row in rows:
-        yield _line(row, name_width)
+        yield _line(row, table.titles, name_width)
     if is_cut:
         yield f"... {len(table.rows) - len(rows)} more"
 
 
-def _line(row: Row, name_width: int) -> str:
+def _line(row: Row, titles: Sequence[str], name_width: int) -> str:
     numbers = (
         number(row.rate),
         number(row.errors),
@@ -80,9 +81,16 @@ def _line(row: Row, name_width: int) -> str:
         duration(row.p50),
         duration(row.p99),
     )
-    cells = [f"{text:>{width}}" for text, (_, width) in zip(numbers, _COLUMNS, strict=True)]
     name = shortened(row.name, name_width - 1)
-    return f"{name:<{name_width}}{row.note:<{_NOTE_WIDTH}}{''.join(cells)}".rstrip()
+    return f"{name:<{name_width}}{row.note:<{_NOTE_WIDTH}}{_cells(numbers, titles)}".rstrip()
+
+
+def _cells(texts: Sequence[str], titles: Sequence[str]) -> str:
+    """Return texts in their columns, those without a title left out."""
+    return "".join(
+        f"{text if title else '':>{width}}"
+        for text, title, width in zip(texts, titles, _WIDTHS, strict=True)
+    )
 
 
 # -- single values ---------------------------------------------------------------------------

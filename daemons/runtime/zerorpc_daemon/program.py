@@ -41,6 +41,15 @@ class Program(Generic[C]):
         return any(info.is_required() for info in self.model.model_fields.values())
 
 
+_SIGNALS = """\
+signals:
+  TERM, INT      drain, twice end at once
+  HUP            read the configuration again
+  USR1           open the log anew
+  USR2           replace the process, where that is supported
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What the command line asks for."""
@@ -55,8 +64,9 @@ def parse(program: Program[C], argv: Sequence[str] | None) -> Options:
     parser = argparse.ArgumentParser(
         program.name,
         description=program.about,
-        epilog="Signals: TERM and INT drain, twice end at once; HUP reloads the configuration; "
-        "USR1 opens the log anew; USR2 replaces the process, where that is supported.",
+        # As its author wrote it: several lines are a list.
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=_SIGNALS,
         allow_abbrev=False,
     )
     parser.add_argument(

@@ -59,7 +59,7 @@ def test_check_and_dump_of_a_good_file(tmp_path: Path, capsys: pytest.CaptureFix
     ("option", "status", "words"),
     [
         ("--version", 0, "zerorpc-mill 0."),
-        ("--help", 0, "TERM and INT drain"),
+        ("--help", 0, "TERM, INT      drain"),
         ("--nonsense", 2, "unrecognized arguments: --nonsense"),
     ],
 )
