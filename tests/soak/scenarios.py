@@ -12,7 +12,7 @@ from tests.integration.faults import (
     server_faults,
 )
 from tests.integration.faults.size import Facts, Size
-from tests.integration.hub import haproxy, rolling
+from tests.integration.hub import haproxy, rolling, worker_faults
 
 SCENARIOS: tuple[Callable[[Size], Facts], ...] = (
     *server_faults.SCENARIOS,
@@ -20,6 +20,7 @@ SCENARIOS: tuple[Callable[[Size], Facts], ...] = (
     *client_faults.SCENARIOS,
     *heartbeats.SCENARIOS,
     *memory.SCENARIOS,
+    *worker_faults.SCENARIOS,
     *rolling.SCENARIOS,
     *haproxy.SCENARIOS,
 )

@@ -56,6 +56,10 @@ class Calls:
         """How many calls have ended."""
         return sum(greenlet.ready() for greenlet in self._greenlets)
 
+    def so_far(self) -> list[Outcome]:
+        """Return the outcomes of those that have ended."""
+        return [greenlet.get() for greenlet in self._greenlets if greenlet.ready()]
+
     def outcomes(self, within: float) -> list[Outcome]:
         """Wait for all of them; fails when one has not ended in time."""
         gevent.joinall(self._greenlets, timeout=within)
