@@ -62,6 +62,7 @@ class World:
         self.opening: Call | None = None
         self.beating: Call | None = None
         self.speaking: tuple[Job, str, Any] | None = None
+        self.refusing: Call | None = None
         self.losing: set[Call] = set()
         self.is_ending = False
 
@@ -99,7 +100,8 @@ class World:
         assert (server.pool, name, len(args[0])) == (call.pool, call.method, call.size)
         assert [bytes(each) for each in frames[1:-1]] == list(call.caller.envelope)
         waiting = self.waiting(call.pool)
-        assert not any(each.goes_before(call) for each in waiting), "given away out of turn"
+        before = (each for each in waiting if each is not self.refusing)
+        assert not any(each.goes_before(call) for each in before), "given away out of turn"
         if call.expires is not None:
             whole = round((call.expires - call.opened) * 1000)
             assert abs(header["deadline_ms"] - whole + (self.now - call.opened) * 1000) < 2
@@ -218,14 +220,26 @@ class World:
             self.beating = call
             self._from(call.caller, later(call.id, name, [0]))
             self.beating = None
+            self._was_too_much(call)
             assert (len(worker.wire) if worker else call.heard) == before + 1, "not passed on"
         elif name == "_zpc_more":
-            call.said += 1
-            self._from(call.caller, later(call.id, name, [call.said - 1]))
+            self._from(call.caller, later(call.id, name, [call.said]))
+            call.said += not self._was_too_much(call)
         else:
             call.last_event = self.now
             self.deliver(self._close(call))
         call.last_event = self.now
+
+    def _was_too_much(self, call: Call) -> bool:
+        """Tell whether the hub has dropped what a client just said, as its queue is full."""
+        key = "too_much_while_waiting"
+        is_new = self.broker.switch.traffic.dropped[key] > self.dropped[key]
+        if is_new:
+            self.dropped[key] += 1
+            queue = next(pool.queue for pool in self.broker.switch.pools if pool.name == call.pool)
+            assert call.is_waiting
+            assert queue.bytes > QUEUE_BYTES - 200
+        return is_new
 
     def _close(self, call: Call) -> list[Send]:
         self.from_clients += 1
@@ -295,7 +309,9 @@ class World:
             call.lose_worker(self.now, was_started=False)
         else:
             self.dropped["late"] += 1
+        self.refusing = call
         self._said(server, [*job.envelope, blob])
+        self.refusing = None
         assert call.fate != "ERR", "a refusal reached the client"
 
     def speak(self, server: Server, job: Job, name: str, args: Any) -> None:
