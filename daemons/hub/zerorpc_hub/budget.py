@@ -5,7 +5,7 @@ Sans-IO. Retries without a bound turn one lost worker into an overload of the ot
 
 from __future__ import annotations
 
-# What may be saved up, as seconds of the fixed part: a burst after a quiet time, but no flood.
+# What may be saved up, as seconds of either part: a burst after a quiet time, but no flood.
 _SAVED_SECONDS = 10.0
 
 
@@ -25,10 +25,12 @@ class RetryBudget:
 
     def take(self, calls: int, now: float) -> bool:
         """Tell whether one more call may be tried again; `calls` is how many there were in all."""
-        new_calls = calls - self._calls
-        gained = self._share * new_calls + self._per_second * (now - self._filled)
-        most = self._per_second * _SAVED_SECONDS + self._share * new_calls
-        self._left = min(self._left + gained, most)
+        elapsed = now - self._filled
+        # Of a longer time than may be saved up, as much of the calls is forgotten as of the time.
+        counted = min(elapsed, _SAVED_SECONDS)
+        recent = (calls - self._calls) * (counted / elapsed if elapsed else 1.0)
+        self._left *= 1 - counted / _SAVED_SECONDS
+        self._left += self._share * recent + self._per_second * counted
         self._calls, self._filled = calls, now
         if self._left < 1:
             return False
