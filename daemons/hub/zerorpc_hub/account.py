@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import compress
 from typing import Any
 
 from zerorpc_hub.broker import Broker
@@ -54,14 +55,13 @@ class Ledger:
 
     def export(self) -> Plain:
         """Return what no broker knows, for the books of another process."""
-        return {end: (dict(each.counts), each.latency) for end, each in self._gone.items()}
+        return {end: (each.counters.plain(), each.latency) for end, each in self._gone.items()}
 
     def restore(self, state: Plain, now: float) -> None:
         """Go on with these books; the broker has its own state again."""
         for endpoint, (counts, latency) in state.items():
             self.expect(endpoint)
-            self._gone[endpoint].counts.update(counts)
-            add_up(self._gone[endpoint].latency, latency)
+            self._gone[endpoint].add(Counters.of(counts), latency)
         for worker in self._broker.workers:
             self.expect(worker.endpoint)
         # Twice, for a rate looks back over two notes, and nothing of all this is new.
@@ -71,17 +71,23 @@ class Ledger:
     def plain(self, now: float) -> Plain:
         """Return everything."""
         switch, broker = self._broker.switch, self._broker
-        traffic = switch.traffic
+        traffic, whole, fronts = switch.traffic, Sum(), []
+        peers = Counter(client.endpoint for client in broker.clients)
+        for endpoint, methods in switch.methods.items():
+            total = self._of_methods(methods.values(), now)
+            # From the endpoints' sums, and not from all rows again: there may be thousands.
+            whole.join(total)
+            fronts.append((endpoint, {"side": "in", "peers": peers[endpoint], **total.of_calls()}))
         return {
             "clients": len(broker.clients),
             "workers": len(broker.workers),
             "queued": sum(len(pool.queue) for pool in switch.pools),
-            **self._of_methods(self._methods(), now),
+            **whole.of_calls(),
             "messages": {"in": traffic.from_clients, "out": traffic.from_workers},
             "refused": dict(traffic.refused),
             "dropped": dict(traffic.dropped),
             "pools": dict(self._pools()),
-            "by_endpoint": dict([*self._fronts(now), *self._backs(now)]),
+            "by_endpoint": dict([*fronts, *self._backs(now)]),
             "by_worker": {worker.name: self._worker(worker, now) for worker in broker.workers},
             "by_method": self._by_method(now),
         }
@@ -105,30 +111,23 @@ class Ledger:
 
     # -- rows --------------------------------------------------------------------------------
 
-    def _of_methods(self, methods: Iterable[Method], now: float) -> Plain:
-        total, wait = Sum(), histogram()
+    def _of_methods(self, methods: Iterable[Method], now: float) -> Sum:
+        total = Sum()
         for method in methods:
-            counters = method.counters
             # What was accepted, not what has ended: it shows a demand that nobody meets.
-            rate = self._rates.per_second(method, counters.opened, now)
-            total.add(counters, method.latency, rate)
-            add_up(wait, method.wait)
-        return {"in_flight": total.open, **total.plain(), "wait": spread(wait)}
+            rate = self._rates.per_second(method, method.counters.opened, now)
+            total.add(method.counters, method.latency, method.wait, rate)
+        return total
 
     def _of_workers(self, total: Sum, workers: Iterable[Worker], now: float) -> Plain:
         for worker in workers:
             rate = self._rates.per_second(worker, worker.counters.opened, now)
-            total.add(worker.counters, worker.latency, rate)
+            total.add(worker.counters, worker.latency, None, rate)
         # Counted, not derived: calls taken back from a worker ended there in no way.
         row = {"in_flight": sum(worker.load for worker in workers), **total.plain()}
-        del row["calls"]["retried"]  # nobody's but the call's
+        # The wait is over when a worker sees a call, and who retries it is the hub.
+        del row["calls"]["retried"], row["wait"]
         return row
-
-    def _fronts(self, now: float) -> Iterator[tuple[str, Plain]]:
-        peers = Counter(client.endpoint for client in self._broker.clients)
-        for endpoint, methods in self._broker.switch.methods.items():
-            row = self._of_methods(methods.values(), now)
-            yield endpoint, {"side": "in", "peers": peers[endpoint], **row}
 
     def _backs(self, now: float) -> Iterator[tuple[str, Plain]]:
         there: dict[str, list[Worker]] = {endpoint: [] for endpoint in self._gone}
@@ -156,40 +155,46 @@ class Ledger:
         found: dict[str, list[Method]] = {}
         for method in self._methods():
             found.setdefault(method.name, []).append(method)
-        return {name: self._of_methods(rows, now) for name, rows in found.items()}
+        return {name: self._of_methods(rows, now).of_calls() for name, rows in found.items()}
 
 
 class Sum:
     """Several rows of counters as one."""
 
     def __init__(self) -> None:
-        self.counts = Counter(Counters().plain())
-        self.latency = histogram()
+        self.counters = Counters()
+        self.latency, self.wait = histogram(), histogram()
         self.rate = 0.0
 
-    def add(self, counters: Counters, latency: list[int], rate: float = 0.0) -> None:
+    def add(
+        self,
+        counters: Counters,
+        latency: list[int],
+        wait: list[int] | None = None,
+        rate: float = 0.0,
+    ) -> None:
         """Add a row."""
-        self.counts.update(counters.plain())
+        self.counters.add(counters)
         add_up(self.latency, latency)
+        if wait is not None:
+            add_up(self.wait, wait)
         self.rate += rate
 
     def join(self, other: Sum) -> None:
         """Add what another one has."""
-        self.counts.update(other.counts)
-        add_up(self.latency, other.latency)
+        self.add(other.counters, other.latency, other.wait, other.rate)
 
-    @property
-    def open(self) -> int:
-        """How many calls have not ended."""
-        counts = self.counts
-        return counts["opened"] - counts["answered"] - counts["failed"] - counts["cancelled"]
+    def of_calls(self) -> Plain:
+        """Return it as plain data, with how many calls have not ended."""
+        return {"in_flight": self.counters.open, **self.plain()}
 
     def plain(self) -> Plain:
         """Return it as plain data."""
         return {
             "rate_per_s": round(self.rate, 1),
-            "calls": dict(self.counts),
+            "calls": self.counters.plain(),
             "latency": spread(self.latency),
+            "wait": spread(self.wait),
         }
 
 
@@ -209,15 +214,19 @@ def state_of(worker: Worker) -> str:
 
 def spread(counts: list[int]) -> Plain:
     """Return a histogram as plain data: the buckets that hold something, each with its bound."""
-    # Few are: a histogram of 128 buckets holds its counts in some ten of them.
-    filled = [(bucket, count) for bucket, count in enumerate(counts) if count]
+    # Few do, some ten of 128, and there may be thousands of histograms: empty ones cost nothing.
+    filled = [[_BOUNDS[at], counts[at]] for at in compress(_PLACES, counts)]
     return {
         "p50_s": _rounded(quantile(counts, 0.5)),
         "p99_s": _rounded(quantile(counts, 0.99)),
-        "buckets": [[_rounded(bound_of(bucket)), count] for bucket, count in filled],
+        "buckets": filled,
     }
 
 
 def _rounded(seconds: float | None) -> float | None:
     # More digits than buckets could tell would only be read as exact.
     return None if seconds is None else float(f"{seconds:.4g}")
+
+
+_PLACES = range(len(histogram()))
+_BOUNDS = [_rounded(bound_of(bucket)) for bucket in _PLACES]

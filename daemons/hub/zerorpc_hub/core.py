@@ -18,7 +18,7 @@ from zerorpc_daemon.core import Core, Refused, Replace, StartError
 from zerorpc_daemon.journal import EventLog
 from zerorpc_hub import handover
 from zerorpc_hub.config import Config, Hub
-from zerorpc_hub.exposition import Exposition
+from zerorpc_hub.exposition import exposed
 from zerorpc_hub.proxy import Proxy
 from zerorpc_hub.steering import Steering
 from zerorpc_hub.succession import Heritage, export
@@ -188,10 +188,7 @@ class HubCore(Core[Config]):
 
     def metrics(self) -> Iterable[Metric]:
         """Return the same for Prometheus."""
-        exposition = Exposition()
-        for name, proxy in self.proxies.items():
-            exposition.add(name, proxy.statistics())
-        return exposition.families()
+        return exposed({name: proxy.statistics() for name, proxy in self.proxies.items()})
 
     def _allow_files(self, config: Config) -> None:
         """Raise the soft limit of descriptors to what the configuration may need."""

@@ -24,6 +24,14 @@ _ROUNDING = 1.001
 _ENDED = {"error": "errors", "failed": "failed", "cancelled": "cancelled"}
 
 
+def exposed(hubs: Mapping[str, Plain]) -> Iterator[Metric]:
+    """Yield the metrics of hubs by name; all the work is done while they are taken."""
+    exposition = Exposition()
+    for name, told in hubs.items():
+        exposition.add(name, told)
+    yield from exposition.families()
+
+
 class Exposition:
     """The metrics of some hubs: `add` each, then take `families`."""
 

@@ -6,6 +6,8 @@ Sans-IO. Rates are made by whoever reads twice; the hot path adds to integers an
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from operator import add
 
 # Two to each doubling of time, in microseconds: bucket b holds what takes less than 2**(b/2) us.
 _BUCKETS = 128
@@ -26,6 +28,28 @@ class Counters:
     def plain(self) -> dict[str, int]:
         """Return them by name."""
         return {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def of(cls, plain: Mapping[str, int]) -> Counters:
+        """Return counters that say what `plain` of others said."""
+        counters = cls()
+        for name in cls.__slots__:
+            setattr(counters, name, plain[name])
+        return counters
+
+    def add(self, other: Counters) -> None:
+        """Add what others count."""
+        self.opened += other.opened
+        self.answered += other.answered
+        self.errors += other.errors
+        self.failed += other.failed
+        self.cancelled += other.cancelled
+        self.retried += other.retried
+
+    @property
+    def open(self) -> int:
+        """How many calls have not ended."""
+        return self.opened - self.answered - self.failed - self.cancelled
 
 
 class Method:
@@ -61,8 +85,7 @@ def histogram() -> list[int]:
 
 def add_up(into: list[int], counts: list[int]) -> None:
     """Add what one histogram counts to another."""
-    for bucket, count in enumerate(counts):
-        into[bucket] += count
+    into[:] = map(add, into, counts)
 
 
 def bucket_of(seconds: float) -> int:

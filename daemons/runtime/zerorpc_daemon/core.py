@@ -105,5 +105,8 @@ class Core(ABC, Generic[C]):
         return {}
 
     def metrics(self) -> Iterable[Metric]:
-        """Return what `/metrics` shows beside what all daemons have there."""
+        """Return what `/metrics` shows beside what all daemons have there.
+
+        Gather before returning: what the iterable does runs in a thread of its own.
+        """
         return ()

@@ -56,7 +56,9 @@ class Runtime(Generic[C]):
         self._life = LifeCycle()
         self._lag = LoopLag(self._pulse_s(), time.monotonic())
         self._core = program.core(config, self._log)
-        self._insight = Insight(program.name, self._core, self._life, self._journal, self._lag)
+        self._insight = Insight(
+            program.name, self._core, self._life, self._journal, self._lag, _in_thread
+        )
         own = {"log-level": self._set_level, "reload": self._reload_for_caller}
         self._admin = Admin(
             self._insight.pages(), self._core.views, {**self._core.commands, **own}, token

@@ -13,7 +13,7 @@ import zerorpc
 from tests.deploy.running import DEPLOY, adapted, await_port, running
 from tests.docs.run_page import free_port
 from tests.integration.hub.conftest import Start, Work
-from tests.integration.running import ANY_PORT, PATIENCE, Serve, begin, outcome, wait_until
+from tests.integration.running import PATIENCE, begin, outcome, wait_until
 from tests.programs import require
 
 
@@ -61,34 +61,6 @@ def test_a_frozen_and_a_killed_hub_are_left_out(start: Start, work: Work, tmp_pa
     assert {each["level"] for each in hubs[0].events("connection refused")} == {"debug"}
 
 
-TALK = """\
-listen zerorpc
-bind 127.0.0.1:{port}
-timeout connect 1s
-timeout client 1h
-timeout server 1h
-mode tcp
-server backend_a {a} check inter 100ms
-server backend_b {b} check inter 100ms
-"""
-
-
-def test_the_talk_s_own_configuration_before_servers(serve: Serve, tmp_path: Path) -> None:
-    """With the `bind` line and the timeouts that HAProxy demands today."""
-    haproxy = require("haproxy")
-    servers = [serve(Where(name), ANY_PORT) for name in "ab"]
-    a, b = (server.endpoints[0].removeprefix("tcp://") for server in servers)
-    port = free_port()
-    file = tmp_path / "haproxy.cfg"
-    file.write_text(TALK.format(port=port, a=a, b=b))
-    with running(haproxy, "-db", "-f", str(file), folder=tmp_path):
-        await_port(port)
-        assert all_answers(port) == {"a", "b"}
-        servers[0].close()
-        # Until it is checked, HAProxy takes connections for it and drops them.
-        wait_until(lambda: all_answers(port) == {"b"}, "only the other one answers")
-
-
 def states(port: int) -> list[str]:
     """Return whether each hub is UP or DOWN."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/stats;csv", timeout=PATIENCE) as answer:
@@ -102,10 +74,7 @@ def all_answers(port: int) -> set[str]:
 
     def ask() -> str:
         with zerorpc.Client(f"tcp://127.0.0.1:{port}", timeout=PATIENCE) as client:
-            try:
-                return str(client.who())
-            except zerorpc.LostRemote:
-                return "lost"
+            return str(client.who())
 
     asking = [begin(ask) for _ in range(4)]
     gevent.joinall(asking)
