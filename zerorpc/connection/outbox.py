@@ -20,6 +20,7 @@ _COMMAND = 4
 # Pieces up to this size are copied together; larger ones stay where they are.
 _JOIN_BYTES = 16384
 _RUN_BYTES = 65536
+_SMALL_BYTES = 512
 # What is offered at once: more than a socket's buffer takes, and half of what the system allows.
 _OFFER_BYTES = 1 << 20
 _OFFER_PIECES = 512
@@ -27,7 +28,9 @@ _OFFER_PIECES = 512
 
 def joined(pieces: list[Piece]) -> bytes | None:
     """Return all pieces as one, or None where that would copy too much."""
-    if sum(map(len, pieces)) > _RUN_BYTES:
+    size = sum(map(len, pieces))
+    # Many small ones are put together in any case, here or later.
+    if size > _RUN_BYTES and size > _SMALL_BYTES * len(pieces):
         return None
     return b"".join(pieces)
 

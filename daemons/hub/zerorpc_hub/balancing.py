@@ -29,15 +29,18 @@ class Balance(Protocol):
         """Notice that a worker has become better, or worse."""
 
     def choose(self, random: float) -> Worker | None:
-        """Return the best one, None without any; `random` is in [0, 1)."""
+        """Return the best one, None without any; `random` is in [0, 1).
+
+        It gets the call, or else it has to be `moved`.
+        """
 
 
 class Ladder:
     """Workers on rungs by what one more call there would cost; the lowest rung is the best.
 
-    The same choice as a scan of all, with a random one among equals, but each step is O(1). A
-    worker stands on its rung or on a lower one, so that a call which comes and goes before the next
-    choice costs no step at all. `cost` is asked for a worker with so many calls, one more included.
+    The same choice as a scan of all, with a random one among equals, but each step is O(1). Who is
+    chosen climbs at once; one with more calls than it was `placed` for does when it would be
+    chosen. `cost` is asked for a worker with so many calls, one more included.
     """
 
     def __init__(self, cost: Callable[[Worker, int], int]) -> None:
@@ -49,7 +52,7 @@ class Ladder:
     def add(self, worker: Worker) -> None:
         """Take in a worker that may take calls from now on."""
         self._count += 1
-        self._put(worker)
+        self._put(worker, len(worker.calls))
 
     def discard(self, worker: Worker) -> None:
         """Let go of one that may not."""
@@ -60,7 +63,7 @@ class Ladder:
     def moved(self, worker: Worker) -> None:
         """Notice that a worker has become better, or worse."""
         self._take(worker)
-        self._put(worker)
+        self._put(worker, len(worker.calls))
 
     def choose(self, random: float) -> Worker | None:
         """Return one of the lowest rung, None without any."""
@@ -74,15 +77,18 @@ class Ladder:
                 continue
             slot = int(random * len(rung))
             worker = rung[slot]
-            # The only one need not climb with each call.
-            if worker.placed == len(worker.calls) or self._count == 1:
-                self._lowest = lowest
+            if self._count == 1:  # it need not climb with each call
                 return worker
             last = rung.pop()
             if last is not worker:
                 rung[slot], last.slot = last, slot
             self._lowest = lowest
-            self._put(worker)
+            calls = len(worker.calls)
+            if worker.placed == calls:
+                self._put(worker, calls + 1)
+                return worker
+            # It has got more than its place says.
+            self._put(worker, calls)
             lowest = self._lowest
 
     def _take(self, worker: Worker) -> None:
@@ -93,8 +99,8 @@ class Ladder:
             rung[worker.slot] = last
             last.slot = worker.slot
 
-    def _put(self, worker: Worker) -> None:
-        worker.placed = calls = len(worker.calls)
+    def _put(self, worker: Worker, calls: int) -> None:
+        worker.placed = calls
         worker.rung = at = self._cost(worker, calls + len(worker.orphans) + 1)
         rungs = self._rungs
         try:

@@ -153,6 +153,7 @@ class Broker:
         """Take in messages of a client."""
         switch, ids, methods = self.switch, self.switch.ids, client.methods
         start, pools, random = switch.start, switch.pools, switch.random
+        started = 0
         for frames in messages:
             # Most are calls of known methods that some worker can take. Whatever is the least
             # unusual takes the longer way, with the same result.
@@ -173,6 +174,9 @@ class Broker:
                 self._queue(call)
             else:
                 start(call, worker, frames)
+                started += 1
+        client.opened += started
+        switch.traffic.calls.opened += started
         switch.traffic.from_clients += len(messages)
         return self._sends()
 
@@ -226,6 +230,8 @@ class Broker:
             self._queue(call)
         else:
             switch.start(call, worker, frames)
+            client.opened += 1
+            switch.traffic.calls.opened += 1
 
     def _refuses(self, client: Client, call_id: bytes, frames: Frames, version: int) -> bool:
         """Tell whether a call is not to be begun; its client is told."""
@@ -302,8 +308,8 @@ class Broker:
     def from_worker(self, worker: Worker, messages: Sequence[Frames], now: float) -> list[Send]:
         """Take in messages of a worker."""
         calls, switch = worker.calls, self.switch
-        out, finish = switch.out, switch.finish
-        has_finished = False
+        out, pool = switch.out, switch.pools[worker.pool_index]
+        ended: list[Call] = []
         for frames in messages:
             call = calls.get(frames[0])  # type: ignore[arg-type]  # small frames come as bytes
             if call is None:
@@ -313,17 +319,22 @@ class Broker:
             if name in _FINAL:
                 is_error = name == _ERR
                 if is_error and self._recovery.refused(call, worker, frames[-1], now):
-                    self._watch.hurry(switch.pools[worker.pool_index])
+                    self._watch.hurry(pool)
                     continue
                 out.append((call.client.peer, frames[1:]))
-                finish(call, worker, now, is_error=is_error)
-                has_finished = True
+                # It may take a while until the next line is known: the token is free at once.
+                del calls[call.token]
+                ended.append(call)
+                if is_error:
+                    switch.count_error(call, worker)
+                if pool.learns:
+                    pool.learn(worker, now - call.sent, is_failure=is_error)
             elif name:
                 out.append((call.client.peer, frames[1:]))
                 self._hear(call, name, now)
         # Once for all, since what was said of this worker holds for all its calls.
-        if has_finished:
-            switch.settle(worker, now)
+        if ended:
+            switch.finish(ended, worker, now)
         switch.traffic.from_workers += len(messages)
         return self._sends()
 

@@ -153,16 +153,17 @@ class Switch:
         return is_kept
 
     def start(self, call: Call, worker: Worker, frames: Frames) -> None:
-        """Accept a call and dispatch it at once, which is what becomes of most."""
+        """Accept a call and dispatch it at once, which is what becomes of most.
+
+        It is for the caller to count it for its client and in all, batch by batch.
+        """
         # Both steps in one, for the sake of speed alone: what each does is said there.
-        client, counters = call.client, worker.counters
-        self.ids.add(call.id)
-        client.calls[call.id] = call
-        client.opened += 1
-        self.traffic.calls.opened += 1
-        call.method.counters.opened += 1
-        call.method.wait[0] += 1
-        counters.opened += 1
+        call_id, method = call.id, call.method
+        self.ids.add(call_id)
+        call.client.calls[call_id] = call
+        method.counters.opened += 1
+        method.wait[0] += 1
+        worker.counters.opened += 1
         worker.handed = handed = worker.handed + 1
         call.token = token = (handed % NUMBERS).to_bytes(5, "big")
         call.worker, call.attempts = worker, 1
@@ -173,31 +174,33 @@ class Switch:
         if len(frames[-1]) > _SMALL_BYTES:
             self._keep(call)
 
-    def finish(self, call: Call, worker: Worker, now: float, *, is_error: bool) -> None:
-        """End a call that its worker has answered; `settle` it afterwards."""
-        call_id, method, mine = call.id, call.method, worker.counters
-        del worker.calls[call.token]
-        self.ids.discard(call_id)
-        del call.client.calls[call_id]
-        if call.is_counted:
-            self._discount(call)
-        self.traffic.calls.answered += 1
-        method.counters.answered += 1
-        mine.answered += 1
-        if is_error:
-            self.traffic.calls.errors += 1
-            method.counters.errors += 1
-            mine.errors += 1
-        bucket = bucket_of(now - call.opened)
-        method.latency[bucket] += 1
-        # The same for most, which did not wait.
-        if call.sent != call.opened:
-            bucket = bucket_of(now - call.sent)
-        worker.latency[bucket] += 1
+    def count_error(self, call: Call, worker: Worker) -> None:
+        """Notice that the answer to a call is an error."""
+        for counters in (self.traffic.calls, call.method.counters, worker.counters):
+            counters.errors += 1
+
+    def finish(self, ended: Sequence[Call], worker: Worker, now: float) -> None:
+        """End calls that their worker has answered, and that it has no more."""
+        forget, latencies = self.ids.discard, worker.latency
+        opened, bucket = -1.0, 0
+        for call in ended:
+            call_id, method = call.id, call.method
+            forget(call_id)
+            del call.client.calls[call_id]
+            if call.is_counted:
+                self._discount(call)
+            method.counters.answered += 1
+            # Many were opened in one instant, and have taken equally long.
+            if call.opened != opened:
+                opened = call.opened
+                bucket = bucket_of(now - opened)
+            method.latency[bucket] += 1
+            # The same for most, which did not wait.
+            latencies[bucket if call.sent == opened else bucket_of(now - call.sent)] += 1
+        self.traffic.calls.answered += len(ended)
+        worker.counters.answered += len(ended)
         worker.failures = 0
-        pool = self.pools[worker.pool_index]
-        if pool.learns:
-            pool.learn(worker, now - call.sent, is_failure=is_error)
+        self.settle(worker, now)
 
     def fail(self, call: Call, name: str, message: str, **numbers: int) -> None:
         """End a call by an ERR of the hub's own; it must be off its worker and out of the queue."""
@@ -280,6 +283,7 @@ class Switch:
             assert call is not None
             if call.expires is not None and now >= call.expires:
                 self.expire(call, now)
+                pool.gave(worker)  # it was chosen for a call that it does not get
             else:
                 self.dispatch(call, worker, now)
 
