@@ -58,6 +58,10 @@ class Admission:
         if len(self.pings) > _MOST_PINGS:
             self.pings.popitem(last=False)
 
+    def has_open(self, envelope: Envelope) -> bool:
+        """Tell whether a peer has any call open."""
+        return envelope[0] in self._per_peer
+
     def closed(self, envelope: Envelope) -> None:
         """Count an admitted call as over; a peer without any leaves nothing behind."""
         identity = envelope[0]

@@ -7,6 +7,7 @@ anew with the next payload, page by page: two thirds of the time of a call.
 
 from __future__ import annotations
 
+import ctypes
 from functools import cache
 
 # The largest that glibc learns from; the limit itself is 32 MiB with its own header.
@@ -23,3 +24,13 @@ def keep_freed_buffers() -> None:
     """
     # Asked for as zeros it comes from the system untouched, so that no page of it is ever there.
     bytes(_LEARNT_BYTES)
+
+
+def return_freed_memory() -> None:
+    """Give the system back what is free, also in the midst of what is not; for after an attack.
+
+    glibc by itself does so at the end of its heap only, where anything may lie.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

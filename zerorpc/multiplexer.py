@@ -385,6 +385,9 @@ class Multiplexer:
                 self._end(channel, step)
                 if not channel.is_opener:
                     step.send.append(self.last_word(channel, "LostRemote", str(channel.error)))
+                    # Not a hub, which is not lost with one of the many that it speaks for.
+                    if len(channel.envelope) == 1 and not self.admission.has_open(channel.envelope):
+                        step.lost.add(channel.envelope[0])
                 continue
             if must_beat:
                 step.send.append(self.beat(channel))

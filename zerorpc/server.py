@@ -72,6 +72,7 @@ class Server(SocketBase):
         self._is_idle = gevent.event.Event()
         self._is_running = False
         self._workers: Workers[Request] | None = None
+        self._put_off = 0  # calls that wait for room
         multiplexer = Multiplexer(
             self._codec,
             self._context.id_source(),
@@ -179,7 +180,9 @@ class Server(SocketBase):
     def _await_idle(self) -> None:
         """Wait until no handler runs, or the time that is left for them is over."""
         workers = self._workers
-        while workers and (workers.busy or workers.pending) and not self._is_closed:
+        while workers and (workers.busy or workers.pending or self._put_off):
+            if self._is_closed:
+                return
             left = self._stop_by - monotonic()
             if left <= 0:
                 break
@@ -229,10 +232,30 @@ class Server(SocketBase):
         return {
             **statistics(self._driver.multiplexer),
             "running": len(workers.busy) if workers else 0,
-            "waiting": len(workers.pending) if workers else 0,
+            "waiting": self._put_off + (len(workers.pending) if workers else 0),
             "queued_messages": self._driver.pump.queued,
         }
 
     def _submit(self, *requests: Request) -> None:
+        if self._workers is None:
+            return
+        if self._driver.pump.is_backed_up:
+            requests = tuple(each for each in requests if not self._is_put_off(each))
+        self._workers.submit(*requests)
+
+    def _is_put_off(self, request: Request) -> bool:
+        """Have a call wait while its peer does not take what others have answered it already.
+
+        Served, a thousand of them would each hold an answer that has nowhere to go.
+        """
+        pump, peer = self._driver.pump, request.channel.envelope[0]
+        if pump.has_room(peer):
+            return False
+        self._put_off += 1
+        pump.waitlist.add(partial(self._take_up, request), peer)
+        return True
+
+    def _take_up(self, request: Request) -> None:
+        self._put_off -= 1
         if self._workers is not None:
-            self._workers.submit(*requests)
+            self._workers.submit(request)

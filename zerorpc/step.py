@@ -23,13 +23,14 @@ class Step:
 
     `send` holds the messages to put on the wire, `opened` the calls to serve, `woken` the channels
     whose owners have something to look at. `is_peer_draining` tells that a server said of itself
-    that it is about to stop.
+    that it is about to stop; `lost` holds the peers that were judged lost and have no call open.
     """
 
-    __slots__ = ("is_peer_draining", "opened", "send", "woken")
+    __slots__ = ("is_peer_draining", "lost", "opened", "send", "woken")
 
     def __init__(self) -> None:
         self.is_peer_draining = False
+        self.lost: set[bytes] = set()
         self.send: list[Frames] = []
         self.opened: list[Request] = []
         self.woken: list[Channel] = []

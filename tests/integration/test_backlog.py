@@ -79,6 +79,40 @@ def test_room_that_comes_late_does_not_disturb_the_next_call(
     reading.kill()
 
 
+def test_calls_of_a_peer_that_takes_no_answer_are_put_off(serve: Serve, deaf: RawPeer) -> None:
+    """Large answers are bounded in bytes, not by the thousand messages that libzmq would queue."""
+    calls, served = 200, []
+
+    def answer(number: int) -> bytes:
+        served.append(number)
+        return bytes(LITTLE)
+
+    server = serve(
+        {"answer": answer}, heartbeat=None, limits=zerorpc.Limits(backlog_bytes=10 * LITTLE)
+    )
+    deaf.socket.connect(server.endpoints[0])
+    asked = [deaf.send("answer", [number]) for number in range(calls)]
+    wait_until(lambda: server.statistics()["open_channels"], "the peer takes no more")
+    wait_until(lambda: server.statistics()["events_received"] == calls, "all calls have come")
+    counters = server.statistics()
+    assert counters["waiting"] > calls // 4
+    assert counters["running"] <= 64  # one batch, at most
+    assert len(served) + counters["waiting"] == calls
+    assert [deaf.receive()[0]["response_to"] for _ in asked] == asked
+    assert served == list(range(calls))
+    assert server.statistics()["waiting"] == server.statistics()["open_channels"] == 0
+
+
+def test_what_waits_for_a_peer_that_is_lost_is_let_go(serve: Serve, deaf: RawPeer) -> None:
+    server = serve({"chunks": chunks}, heartbeat=0.1)
+    deaf.socket.connect(server.endpoints[0])
+    channel = deaf.send("chunks", [])
+    deaf.send("_zpc_more", [1000], response_to=channel)
+    wait_until(lambda: server.statistics()["queued_messages"], "the peer takes no more")
+    wait_until(lambda: not server.statistics()["queued_messages"], "it is lost, and all of its own")
+    assert server.statistics()["open_channels"] == 0
+
+
 def read_all(socket: Any) -> None:
     while True:
         socket.recv_multipart()

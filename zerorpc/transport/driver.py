@@ -396,6 +396,8 @@ class Driver:
         is_certain = self._certainty.is_given(stall, now, is_drained=self.pump.is_drained)
         step = self.multiplexer.on_deadline(now, is_silence_certain=is_certain)
         self._leave_if_silent(step)
+        if step.lost:
+            cast(RouterPump, self.pump).forget_peers(step.lost)
         self._perform(step)
         if not self._is_server and self.pump.queued > 2 * len(self.multiplexer.channels):
             self.pump.forget_lapsed()

@@ -45,13 +45,15 @@ _POLLIN = int(zmq.POLLIN)
 _POLLOUT = int(zmq.POLLOUT)
 
 # Messages in libzmq's own queues, per peer and direction: enough that a batch seldom meets the
-# limit. It knows no bound by bytes, so what these hold comes on top of our own bounds.
-_HIGH_WATER_MARK = 1000
+# limit. It knows no bound by bytes: `router` counts the large ones itself.
+HIGH_WATER_MARK = 1000
 # Messages handled before the loop gets a turn: with more, others wait; with less, batches shrink.
 _TURN = 256
 _BATCH = 64
 # Sending this many at a time lets the peer work on the first while we make the next.
 _FLUSH_AT = 32
+# Or this much, as only what went out of here, or did not, shows who has no room left.
+_FLUSH_BYTES = 1 << 20
 # A server that is away is tried again after the first (milliseconds), then less and less often.
 _RECONNECT_MS = 100
 _RECONNECT_MAX_MS = 2000
@@ -83,7 +85,7 @@ class Pump:
         # Unless `close` gives some time: a process that fails must not wait for peers that are
         # away.
         self.socket.linger = 0
-        self.socket.set_hwm(_HIGH_WATER_MARK)
+        self.socket.set_hwm(HIGH_WATER_MARK)
         # Twice the limit: what is a little too large can be answered with an ERR that says so.
         self.socket.setsockopt(zmq.MAXMSGSIZE, 2 * max_event_bytes)
         self.socket.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_MS)
@@ -149,7 +151,7 @@ class Pump:
         self._out.append((frames, ticket))
         self.queued_bytes += len(frames[-1]) + MESSAGE_BYTES
         self.burst += 1
-        if len(self._out) >= _FLUSH_AT:
+        if len(self._out) >= _FLUSH_AT or self.queued_bytes >= _FLUSH_BYTES:
             self._flush_now()
         # Within a drain there is no need, since it sends at its end.
         elif not (self._is_draining or self._is_scheduled):

@@ -7,21 +7,35 @@ what was refused is parked per peer and tried again by a timer.
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any
 
 import gevent
 import zmq
 
+from zerorpc.memory import return_freed_memory
 from zerorpc.transport.backlog import cost_of
-from zerorpc.transport.pump import KEEP_FRAME_BYTES, MORE, NOBLOCK, Pump
+from zerorpc.transport.held import CAN_COUNT, Held
+from zerorpc.transport.pump import HIGH_WATER_MARK, KEEP_FRAME_BYTES, MORE, NOBLOCK, Pump
 from zerorpc.transport.threads import end_watcher
 from zerorpc.wire import Blob, Frames
 
 # A peer that was full is tried again after this (seconds), and less often while it takes nothing.
 _RETRY_S = 0.002
 _RETRY_MAX_S = 0.1
+# Of large messages libzmq is given so many bytes a peer, and no more than the backlog may have, as
+# they come back only with the end of a connection. Between two tries it sends less than that.
+_MOST_HELD_BYTES = 8 << 20
+# Payloads of this size are large, and counted, which takes 4 us. Smaller ones are left to libzmq's
+# bound by messages; where the backlog may be small, there are fewer of these.
+_LARGE_BYTES = 32768
+_LARGE_AT_LEAST = 1024
+# What is dropped at once, from here on, goes back to the system: a few milliseconds.
+_WORTH_RETURNING_BYTES = 16 << 20
+# With so many peers that libzmq holds large messages for, those that took them are looked for.
+_HOLDING_UNSEEN = 64
 
 
 class RouterPump(Pump):
@@ -44,6 +58,12 @@ class RouterPump(Pump):
         self._gone: set[bytes] = set()
         self._parked: dict[bytes, deque[Frames]] = {}
         self._parked_bytes: dict[bytes, int] = {}
+        self._held: dict[bytes, Held] = {}
+        self._look_at = _HOLDING_UNSEEN
+        self._most_held = min(backlog_bytes, _MOST_HELD_BYTES)
+        # With this, small messages alone fill a small backlog but once.
+        large = min(_LARGE_BYTES, max(_LARGE_AT_LEAST, backlog_bytes // HIGH_WATER_MARK))
+        self._large_bytes: float = large if CAN_COUNT else math.inf
         # POLLOUT cannot replace it: for a ROUTER that is set as soon as any peer takes something.
         self._retry = gevent.get_hub().loop.timer(_RETRY_S)
         self._retry_s = _RETRY_S
@@ -95,7 +115,9 @@ class RouterPump(Pump):
             self._park(frames)  # behind what waits already: a conversation must stay in order
             return
         try:
-            if len(frames) == 3:  # as in `_transmit`, one call less
+            if len(frames[-1]) >= self._large_bytes:
+                self._transmit_large(identity, frames)
+            elif len(frames) == 3:  # as in `_transmit`, one call less
                 transmit = self._tx
                 transmit(identity, MORE)
                 transmit(frames[1], MORE)
@@ -111,6 +133,28 @@ class RouterPump(Pump):
             # Reported after the exchange: whom that wakes must not find the lock taken.
             self._gone.add(identity)
 
+    def _transmit_large(self, identity: bytes, frames: Frames) -> None:
+        """Hand over a message if what libzmq holds for the peer then is within the bound."""
+        held, size = self._held.get(identity), len(frames[-1])
+        if held is None:
+            held = self._hold(identity)
+        elif not held.has_room(size, self._most_held):
+            raise zmq.Again
+        for frame in frames[:-2]:
+            self._tx(frame, MORE)
+        held.send_delimiter(self.socket, size)
+        self._tx(frames[-1], NOBLOCK)
+
+    def _hold(self, identity: bytes) -> Held:
+        if len(self._held) >= self._look_at:
+            for peer, held in list(self._held.items()):
+                if held.is_over():
+                    held.give_back()
+                    del self._held[peer]
+            self._look_at = max(_HOLDING_UNSEEN, 2 * len(self._held))
+        self._held[identity] = held = Held()
+        return held
+
     @property
     def _must_follow_up(self) -> bool:
         return bool(self._gone)
@@ -119,6 +163,18 @@ class RouterPump(Pump):
         if self._gone:
             gone, self._gone = self._gone, set()
             self._on_gone(gone)
+
+    def forget_peers(self, identities: Set[bytes]) -> None:
+        """Let go of what waits here for peers that are lost."""
+        self._forget(*identities & self._parked.keys())
+
+    def _forget(self, *identities: bytes) -> None:
+        freed = 0
+        for identity in identities:
+            del self._parked[identity]
+            freed += self._parked_bytes.pop(identity)
+        if freed >= _WORTH_RETURNING_BYTES:
+            return_freed_memory()
 
     def _park(self, frames: Frames) -> None:
         identity: bytes = frames[0]  # type: ignore[assignment]
@@ -151,11 +207,14 @@ class RouterPump(Pump):
         before = len(queue)
         try:
             while queue:
-                self._transmit(queue[0])
+                if len(queue[0][-1]) >= self._large_bytes:
+                    self._transmit_large(identity, queue[0])
+                else:
+                    self._transmit(queue[0])
                 self._parked_bytes[identity] -= cost_of(queue.popleft())
         except zmq.Again:
             return len(queue) < before
         except zmq.ZMQError:
             self._gone.add(identity)
-        del self._parked[identity], self._parked_bytes[identity]
+        self._forget(identity)
         return True
