@@ -8,6 +8,7 @@ from zerorpc.cli.outcome import (
     Exit,
     Mistake,
     Unreachable,
+    Unwritable,
     did_you_mean,
     ending,
     printable,
@@ -32,6 +33,7 @@ from zerorpc.errors import (
         (LostRemote("gone"), 3, "gone"),
         (Overloaded("full", 3, 3), 3, "full"),
         (Unreachable("nobody"), 3, "nobody"),
+        (Unwritable("disk full"), 4, "disk full"),
         (ClosedError("closed"), 1, "ClosedError: closed"),
     ],
 )

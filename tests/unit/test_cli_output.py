@@ -10,6 +10,7 @@ from typing import Any
 import msgpack
 import pytest
 
+from zerorpc.cli.outcome import Unwritable
 from zerorpc.cli.output import Paper, write_stream, write_value
 
 ROWS = [("quote", "quote('abc def') -> 'abc%20def'"), ("quote_plus", "Quote the query fragment")]
@@ -131,3 +132,17 @@ def test_a_stream_that_breaks_is_no_whole_json() -> None:
     with pytest.raises(ValueError, match="broken"):
         write_stream(items(), Paper(stream, {}), is_json=True)
     assert stream.getvalue() == "[1"
+
+
+def test_a_full_disk_is_told() -> None:
+    with open("/dev/full", "w", encoding="utf-8") as stream:
+        paper = Paper(stream, {})
+        with pytest.raises(Unwritable, match="cannot write the result: No space left on device"):
+            paper.line("result")
+
+
+def test_what_is_said_on_a_stderr_that_fails_gets_lost() -> None:
+    with open("/dev/full", "w", encoding="utf-8") as stream:
+        paper = Paper(stream, {}, may_get_lost=True)
+        paper.line("first")
+        paper.line("second")

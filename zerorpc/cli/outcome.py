@@ -27,6 +27,8 @@ class Exit(IntEnum):
     MISTAKE = 2
     # No answer in time, the remote is gone, or a hub is too busy to take the call.
     UNREACHABLE = 3
+    # The work was done, but stdout took no more: another call would do it twice.
+    UNWRITABLE = 4
     # Shells say 128 + the number of the signal.
     INTERRUPTED = 130
     BROKEN_PIPE = 141
@@ -40,12 +42,18 @@ class Unreachable(Exception):
     """Nobody answers; the message is one line that says who was asked."""
 
 
+class Unwritable(Exception):
+    """The result has nowhere to go; the message is one line that says why."""
+
+
 def ending(error: Exception) -> tuple[Exit, str]:
     """The exit status that `error` stands for, and what to say of it."""
     if isinstance(error, (Mistake, EndpointError)):
         return Exit.MISTAKE, str(error)
     if isinstance(error, (Unreachable, TimeoutExpired, LostRemote, Overloaded)):
         return Exit.UNREACHABLE, printable(str(error))
+    if isinstance(error, Unwritable):
+        return Exit.UNWRITABLE, str(error)
     if isinstance(error, RemoteError):
         return Exit.REMOTE_ERROR, _remote_traceback(error)
     # A broken protocol is nobody's mistake here, and a retry would not help.

@@ -7,11 +7,15 @@ for terminals, and `NO_COLOR` (https://no-color.org) switches the colours off th
 from __future__ import annotations
 
 import binascii
+import contextlib
+import io
 import json
 import os
 import pprint
 from collections.abc import Iterable, Mapping
 from typing import IO, Any
+
+from .outcome import Unwritable
 
 # Bold and bold red: readable on dark and on light ground.
 _BOLD = "\033[1m"
@@ -26,12 +30,22 @@ _WIDTH = 80
 
 
 class Paper:
-    """One stream to write on, and what may be written there: colours, columns of which width."""
+    """One stream to write on, and what may be written there: colours, columns of which width.
+
+    `Unwritable` where the stream fails, unless what is written `may_get_lost`: of a stderr that
+    fails nobody can be told.
+    """
 
     def __init__(
-        self, stream: IO[str], environ: Mapping[str, str], width: int | None = None
+        self,
+        stream: IO[str],
+        environ: Mapping[str, str],
+        width: int | None = None,
+        *,
+        may_get_lost: bool = False,
     ) -> None:
         self._stream = stream
+        self._may_get_lost = may_get_lost
         self.is_terminal = stream.isatty()
         # An empty value counts as unset, says no-color.org.
         has_colour = not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
@@ -40,13 +54,29 @@ class Paper:
 
     def line(self, text: str = "") -> None:
         """Write a line, visible at once: the reader may be waiting for it in a pipe."""
-        self._stream.write(f"{text}\n")
-        self._stream.flush()
+        self.text(f"{text}\n")
 
     def text(self, text: str) -> None:
         """Write `text` as it is."""
-        self._stream.write(text)
-        self._stream.flush()
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError as error:
+            self._fail(error)
+
+    def flush(self) -> None:
+        """Write what others have left in the stream's buffer."""
+        self.text("")
+
+    def _fail(self, error: OSError) -> None:
+        # What is left in its buffer would fail again when the interpreter ends, and loudly.
+        discard(self._stream)
+        if self._may_get_lost:
+            return
+        # A reader that has seen enough is no fault, and ends the program in silence.
+        if isinstance(error, BrokenPipeError):
+            raise error
+        raise Unwritable(f"cannot write the result: {error.strerror or error}") from error
 
     def bold(self, text: str) -> str:
         """`text` as a headline, where the stream has such a thing."""
@@ -67,6 +97,15 @@ class Paper:
         for name, rest in rows:
             room = self._width - max(len(name), column) - len(_GAP)
             self.line(f"{self.bold(name)}{' ' * (column - len(name))}{_GAP}{_cut(rest, room)}")
+
+
+def discard(stream: IO[str]) -> None:
+    """Let whatever is written on `stream` from now on vanish."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    # A stream in memory has no descriptor, and nothing that would be written later.
+    with contextlib.suppress(io.UnsupportedOperation):
+        os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def write_value(value: Any, paper: Paper, *, is_json: bool) -> None:

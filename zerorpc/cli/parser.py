@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from .outcome import Mistake, quoted
 
@@ -46,6 +46,7 @@ Words after `--` are parameters, whatever they look like.
 exit status:
   0 done    1 the remote method raised: its traceback is on stderr
   2 a mistake in what was asked for    3 no answer in time, remote lost, or hub overloaded
+  4 the result could not be written
 """
 
 
@@ -215,6 +216,11 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
 class _Parser(argparse.ArgumentParser):
     """Reports through `Mistake` instead of printing usage and leaving the process."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        # argparse's own says nothing of a full disk.
+        if file is not None:
+            file.write(message)
 
     def error(self, message: str) -> NoReturn:
         if message.startswith("unrecognized"):

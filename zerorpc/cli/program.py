@@ -26,7 +26,7 @@ from zerorpc.version import __version__
 
 from . import completion, inspection, listing, session, shells
 from .arguments import Options, parse
-from .outcome import Exit, Mistake, Unreachable, ending
+from .outcome import Exit, Mistake, Unreachable, Unwritable, ending
 from .output import Paper
 from .serving import serve
 
@@ -39,7 +39,8 @@ _log = logging.getLogger(__name__)
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv`, by default the process's own, and return the exit status."""
     program = _program_name(sys.argv[0])
-    out, errors = _paper(sys.stdout), _paper(sys.stderr)
+    _open_closed_streams()
+    out, errors = _paper(sys.stdout), _paper(sys.stderr, may_get_lost=True)
     try:
         try:
             # First of all, so that a mistake is told before anything is opened.
@@ -47,18 +48,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _run(parse(words, program, _versions(program)), out, errors)
         finally:
             # Here, and not at the end of the interpreter, a reader that has gone can be met.
-            sys.stdout.flush()
+            out.flush()
+            errors.flush()
             if argv is None:
                 # The process ends: nobody gains by its last searches for cyclic garbage, and
                 # they take a tenth of the time that `--version` takes.
                 gc.freeze()
     except BrokenPipeError:
-        # Or the interpreter's own flush at the end would complain about the same pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.BROKEN_PIPE
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
-    except (Mistake, Unreachable, ZerorpcError) as error:
+    except (Mistake, Unreachable, Unwritable, ZerorpcError) as error:
         _log.debug("where it came from", exc_info=True)
         status, text = ending(error)
         # A traceback speaks for itself, and scripts may want to parse it.
@@ -101,11 +101,24 @@ def _ask_methods(endpoints: Sequence[str]) -> Iterable[tuple[str, str]]:
         return []
 
 
-def _paper(stream: TextIO) -> Paper:
+def _open_closed_streams() -> None:
+    """Stand in for the standard streams that `<&-` and `>&-` have closed, which are None.
+
+    Their descriptors are taken, or the first sockets would get them and what is meant for stderr.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # The wrong way round, so that using them fails as it does with a closed descriptor.
+            flags = os.O_WRONLY if mode == "r" else os.O_RDONLY
+            stream = open(os.open(os.devnull, flags), mode)  # noqa: SIM115  # never closed
+            setattr(sys, name, stream)
+
+
+def _paper(stream: TextIO, *, may_get_lost: bool = False) -> Paper:
     # A result must not fail because the encoding of the terminal lacks a character.
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
-    return Paper(stream, os.environ)
+    return Paper(stream, os.environ, may_get_lost=may_get_lost)
 
 
 def _program_name(path: str) -> str:

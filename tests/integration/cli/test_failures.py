@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.cli.commands import free_port, run, serving
+from tests.integration.cli.commands import free_port, run, serving, shell
 
 
 def test_a_remote_exception(service: str) -> None:
@@ -93,3 +93,34 @@ def test_a_warning_of_the_server_is_on_its_stderr() -> None:
         run(server.endpoint, "fail", "badly")
         server.wait_for(lambda command: "fail failed with ValueError: badly" in command.errors)
         assert server.out == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("{} echo >/dev/full", "No space left on device"),
+        ("--help >/dev/full", "No space left on device"),
+        ("--completion bash >/dev/full", "No space left on device"),
+        ("{} echo >&-", "Bad file descriptor"),
+    ],
+)
+def test_a_result_that_cannot_be_written(service: str, line: str, told: str) -> None:
+    done = shell(f"zerorpc-client {line.format(service)}")
+    assert done.stderr == f"zerorpc-client: cannot write the result: {told}\n"
+    assert done.returncode == 4
+
+
+@pytest.mark.parametrize("stream", ["2>&-", "2>/dev/full"])
+@pytest.mark.parametrize(("method", "status"), [("echo", 0), ("ecco", 2), ("fail badly", 1)])
+def test_a_stderr_that_fails_changes_no_status(
+    service: str, method: str, status: int, stream: str
+) -> None:
+    assert shell(f"zerorpc-client {service} {method} {stream}").returncode == status
+
+
+def test_a_stdin_that_is_closed(service: str) -> None:
+    done = shell(f"zerorpc-client -j {service} echo - <&-")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "zerorpc-client: parameter 1 (stdin) cannot be read: Bad file descriptor\n"
+    )
