@@ -39,7 +39,9 @@ class Pool:
         # Returns the worker for the next call, None where none may take it; an attribute, since a
         # call less for each call of a client is worth it.
         self.choose: Callable[[float], Worker | None] = self._first.choose
-        self._is_equal = True
+        self._backups = 0
+        # What all workers have, while it is the same.
+        self._common: float | None = None
 
     def _choose_any(self, random: float) -> Worker | None:
         """Return the worker for the next call, of the backup if no other may get any."""
@@ -50,9 +52,13 @@ class Pool:
 
     def join(self, worker: Worker, now: float) -> None:
         """Take in a worker that has come."""
-        worker.ewma = self.latency
+        worker.ewma, worker.ratio = self.latency, 1
         self.workers[worker] = None
-        self._weigh(now)
+        self._count_backups(worker.is_backup)
+        # Ten thousand that come one by one would else each be weighed as often. One that starts
+        # slowly differs from those that have grown.
+        if self.policy.slow_start or worker.weight != self._common:
+            self._weigh(now)
         self.review(worker)
 
     def leave(self, worker: Worker, now: float) -> None:
@@ -61,7 +67,9 @@ class Pool:
             worker.is_eligible = False
             self._balances[worker.is_backup].discard(worker)
         del self.workers[worker]
-        self._weigh(now)
+        self._count_backups(-worker.is_backup)
+        if self._common is None:
+            self._weigh(now)
 
     def review(self, worker: Worker) -> None:
         """Notice that it may have become able or unable to take calls."""
@@ -93,23 +101,26 @@ class Pool:
 
     def grow(self, now: float) -> None:
         """Give workers that have come lately more of their share; call this every so often."""
-        if not self._is_equal:
+        if self._common is None:
             self._weigh(now)
+
+    def _count_backups(self, more: int) -> None:
+        self._backups += more
+        self.choose = self._choose_any if self._backups else self._first.choose
 
     def _has_usable(self) -> bool:
         return any(worker.is_usable for worker in self.workers if not worker.is_backup)
 
     def _weigh(self, now: float) -> None:
         """Work out how fast each worker fills up beside the strongest."""
-        has_backup = any(worker.is_backup for worker in self.workers)
-        self.choose = self._choose_any if has_backup else self._first.choose
         shares = {worker: self._share(worker, now) for worker in self.workers}
         most = max(shares.values(), default=1.0)
-        was_equal, self._is_equal = self._is_equal, all(share == most for share in shares.values())
-        if was_equal and self._is_equal:
+        was_equal, is_equal = self._common is not None, min(shares.values(), default=most) == most
+        self._common = most if is_equal else None
+        if was_equal and is_equal:
             return  # the usual case: nobody has to move
         for worker, share in shares.items():
-            worker.ratio = 1 if self._is_equal else min(most / share, _MOST_UNEQUAL)
+            worker.ratio = 1 if is_equal else min(most / share, _MOST_UNEQUAL)
             if worker.is_eligible:
                 self._balances[worker.is_backup].moved(worker)
 

@@ -9,6 +9,18 @@ import pytest
 from tests.unit.daemons.hub.hubs import Hub
 from zerorpc_hub.calls import Client, Worker
 from zerorpc_hub.policy import Policy, PoolPolicy
+from zerorpc_hub.pool import Pool
+from zerorpc_hub.queue import CallQueue
+
+
+class CountingPool(Pool):
+    """A pool that tells how often it looked at what a worker is worth."""
+
+    weighed = 0
+
+    def _share(self, worker: Worker, now: float) -> float:
+        self.weighed += 1
+        return super()._share(worker, now)
 
 
 def shares(hub: Hub, client: Client, calls: int) -> dict[str, int]:
@@ -43,6 +55,18 @@ def test_weights_count_again_when_the_strongest_leaves() -> None:
     client = crowd(hub, w1=1, w2=1, w9=9)
     hub.lose(hub.workers.pop("w9"))
     assert shares(hub, client, 20) == {"w1": 10, "w2": 10}
+
+
+def test_thousands_come_and_go_without_being_weighed_each_time() -> None:
+    pool = CountingPool("all", PoolPolicy(), CallQueue(1, 1, 1.0))
+    crowd = [Worker(None, "w", "out", 0, 0.0, weight=2) for _ in range(1000)]
+    for worker in crowd:
+        pool.join(worker, 0.0)
+    for worker in crowd[10:]:
+        pool.leave(worker, 0.0)
+    assert pool.weighed < 10
+    pool.join(Worker(None, "odd", "out", 0, 0.0, weight=4), 0.0)
+    assert {worker.ratio for worker in crowd[:10]} == {2}
 
 
 def test_nobody_is_starved_beside_a_giant() -> None:
