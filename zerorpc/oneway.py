@@ -21,6 +21,7 @@ from zerorpc.errors import ClosedError, RemoteProtocolError, TimeoutExpired
 from zerorpc.limits import Limits
 from zerorpc.methods import expose
 from zerorpc.patterns import describe_exception
+from zerorpc.quoting import excerpt
 from zerorpc.sockets import SocketBase, remote_method
 from zerorpc.transport import Pump, Workers
 from zerorpc.transport.endpoints import Endpoints
@@ -298,14 +299,15 @@ class Puller(_OneWay):
     def _report(self, event: Event, error: BaseException) -> None:
         name, message, _ = describe_exception(error)
         # One line: nobody waits for an answer, so this log is all that tells of it.
-        _log.warning("%s failed with %s: %s", event.name, name, message)
+        _log.warning("%s failed with %s: %s", excerpt(event.name), name, excerpt(message))
         try:
             context = self._context
             task_context = context.hook_get_task_context()
             # A tuple here, a list in a server: so it is in stock.
             context.hook_server_inspect_exception(event, None, task_context, sys.exc_info())
         except Exception as failure:
-            _log.warning("a hook failed with %s: %s", type(failure).__name__, failure)
+            name, message, _ = describe_exception(failure)
+            _log.warning("a hook failed with %s: %s", name, excerpt(message))
 
 
 class Subscriber(Puller):

@@ -18,6 +18,7 @@ from zerorpc.context import Context, call_deadline
 from zerorpc.errors import ZerorpcError
 from zerorpc.methods import DecoratorBase
 from zerorpc.patterns import BY_NAME, describe_exception
+from zerorpc.quoting import excerpt
 from zerorpc.step import Request
 from zerorpc.transport import Driver, Worker
 from zerorpc.wire import ERR, Event, error_args
@@ -115,16 +116,18 @@ class _Call:
     def fail(self, error: BaseException) -> None:
         """Answer with an ERR, unless the caller is gone; never raises."""
         channel, event = self._request.channel, self._request.event
-        if channel.state is not OPEN:
-            _log.debug("%s: the caller is gone: %s", event.name, channel.error or error)
-            return
         name, message, traceback = describe_exception(error)
+        if channel.state is not OPEN:
+            _log.debug("%s: the caller is gone: %s", event.name, channel.error or excerpt(message))
+            return
         # Callers can call what there is not as often as they like, and errors of servers further on
         # are told there: neither is news here. The caller gets the traceback in any case.
         is_news = event.name in self._service.methods and not isinstance(error, ZerorpcError)
         is_debugged = _log.isEnabledFor(logging.DEBUG)
         level = logging.WARNING if is_news else logging.DEBUG
-        _log.log(level, "%s failed with %s: %s", event.name, name, message, exc_info=is_debugged)
+        if _log.isEnabledFor(level):
+            shown = excerpt(event.name), name, excerpt(message)
+            _log.log(level, "%s failed with %s: %s", *shown, exc_info=is_debugged)
         try:
             args = error_args(channel.version, name, message, traceback)
             reply = self._hooked_error(args) if self._has_hooks else None

@@ -14,6 +14,7 @@ from msgpack import unpackb
 from zerorpc.context import Context
 from zerorpc.errors import EndpointError
 from zerorpc.limits import Limits
+from zerorpc.quoting import excerpt, printable
 from zerorpc.wire import Blob, Codec, Event
 
 _log = logging.getLogger("zerorpc.events")
@@ -150,8 +151,9 @@ def _shown(event: Event) -> str:
     try:
         text = f"{event.name} {event.args!r} {event.header}"
     except Exception as error:  # a custom type's own `__repr__`, or what is nested too deeply
-        return f"{event.name} not shown: {type(error).__name__}"
-    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
+        return f"{excerpt(event.name)} not shown: {type(error).__name__}"
+    shown = printable(text[:_SHOWN_CHARACTERS])
+    return shown if len(text) <= _SHOWN_CHARACTERS else f"{shown}..."
 
 
 def _flat(endpoint: Any) -> Iterator[str]:

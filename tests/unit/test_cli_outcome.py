@@ -11,7 +11,6 @@ from zerorpc.cli.outcome import (
     Unwritable,
     did_you_mean,
     ending,
-    printable,
     quoted,
 )
 from zerorpc.errors import (
@@ -22,6 +21,7 @@ from zerorpc.errors import (
     RemoteError,
     TimeoutExpired,
 )
+from zerorpc.quoting import printable
 
 
 @pytest.mark.parametrize(

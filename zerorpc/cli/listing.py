@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from zerorpc.description import MethodDescription, ServiceDescription, render_method
+from zerorpc.quoting import printable
 
-from .outcome import printable, quoted
+from .outcome import quoted
 from .output import Paper, write_value
 
 UNDOCUMENTED = "<undocumented>"

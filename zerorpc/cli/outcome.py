@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 
 from zerorpc.errors import EndpointError, LostRemote, Overloaded, RemoteError, TimeoutExpired
+from zerorpc.quoting import printable
 
 # How many similar names a "did you mean" offers: more than this is a list, not a hint.
 _SUGGESTIONS_MAX = 3
@@ -57,7 +58,7 @@ def ending(error: Exception) -> tuple[Exit, str]:
     if isinstance(error, RemoteError):
         return Exit.REMOTE_ERROR, _remote_traceback(error)
     # A broken protocol is nobody's mistake here, and a retry would not help.
-    return Exit.REMOTE_ERROR, f"{type(error).__name__}: {error}"
+    return Exit.REMOTE_ERROR, printable(f"{type(error).__name__}: {error}")
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -73,20 +74,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 def quoted(text: str) -> str:
     """Return `text` in double quotes, control characters made harmless for a terminal."""
     return f'"{printable(text)}"'
-
-
-def printable(text: str, *, keep: str = "") -> str:
-    """Return `text` with what a terminal would obey instead of show written as an escape.
-
-    Docs and tracebacks come from a remote that the user need not trust; `keep` lists the control
-    characters that stay, such as the newlines of a docstring.
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() or char in keep else char.encode("unicode_escape").decode()
-        for char in text
-    )
 
 
 def _remote_traceback(error: RemoteError) -> str:

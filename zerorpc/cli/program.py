@@ -21,6 +21,7 @@ import msgpack
 from zerorpc import zmq
 from zerorpc.client import Client
 from zerorpc.errors import ZerorpcError
+from zerorpc.quoting import printable
 from zerorpc.transport.interrupts import waking_on_signals
 from zerorpc.version import __version__
 
@@ -34,6 +35,14 @@ from .serving import serve
 _COMPLETION_TIMEOUT = 1.0
 
 _log = logging.getLogger(__name__)
+
+
+class _Formatter(logging.Formatter):
+    """Keeps a remote's words, which tracebacks repeat, from commanding the terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the lines of a record, their control characters escaped."""
+        return printable(super().format(record), keep="\n\t")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -68,11 +77,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: Options, out: Paper, errors: Paper) -> int:
-    logging.basicConfig(
-        # Warnings too go to stderr only: stdout belongs to the result.
-        level=logging.DEBUG if options.is_debug else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
+    # Warnings too go to stderr only: stdout belongs to the result.
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    level = logging.DEBUG if options.is_debug else logging.WARNING
+    logging.basicConfig(level=level, handlers=[handler])
     if options.completion is not None:
         out.text(shells.script(options.completion))
         return Exit.OK

@@ -124,3 +124,10 @@ def test_a_stdin_that_is_closed(service: str) -> None:
     assert done.stderr == (
         "zerorpc-client: parameter 1 (stdin) cannot be read: Bad file descriptor\n"
     )
+
+
+def test_a_remote_commands_no_terminal(service: str) -> None:
+    done = run("-d", service, "fail", "\033[2J")
+    assert done.returncode == 1
+    assert "\033" not in done.stderr
+    assert "ValueError: \\x1b[2J" in done.stderr
