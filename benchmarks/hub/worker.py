@@ -65,26 +65,35 @@ class LargeWorker(Line):
 
     def serve(self) -> bool:
         """Read some of a message; returns whether the other end is still there."""
-        (head, answer), (tail, body) = self.script.rules
         if self._missing:
             size = self.recv_into(self._buffer, min(self._missing, _READ_BYTES))
             self._missing -= size
             return size > 0
         # No more than belongs to one message for certain.
-        data = self.recv(len(tail))
+        data = self.recv(len(self.script.ends[0]))
         if not data:
             return False
         data = self.without_pings(self._head + data)
-        at = data.find(head)
-        start = at + len(head)
-        if at < 0 or len(data) < start + ID_BYTES:
-            self._head = data
-            return True
-        self._head = b""
-        self._missing = len(tail) - (len(data) - start - ID_BYTES)
-        self.say(data[:at] + answer + data[start : start + ID_BYTES])
-        self.say(body)
+        said, self._head, self._missing = large_answers(self.script, data)
+        for piece in said:
+            self.say(piece)
         return True
+
+
+def large_answers(script: Script, data: bytes) -> tuple[list[bytes], bytes, int]:
+    """Return what to say, the rest of what was heard, and how much of a message is to come."""
+    (head, answer), (tail, body) = script.rules
+    said = []
+    # Looked for as plain bytes first: the pattern takes 10 ms for a megabyte.
+    while _ASKS in data and (question := _QUESTION.search(data)):
+        said.append(data[: question.start()] + _pong(question))
+        data = data[question.end() :]
+    at = data.find(head)
+    start = at + len(head)
+    if at < 0 or len(data) < start + ID_BYTES:
+        return said, data, 0
+    said += [data[:at] + answer + data[start : start + ID_BYTES], body]
+    return said, b"", len(tail) - (len(data) - start - ID_BYTES)
 
 
 def _pong(question: re.Match[bytes]) -> bytes:

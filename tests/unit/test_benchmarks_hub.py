@@ -8,7 +8,7 @@ from benchmarks.contest import Outcome
 from benchmarks.hub.arena import DIRECT, HUB, PROXY
 from benchmarks.hub.generator import percentile
 from benchmarks.hub.script import SCRIPTS, large
-from benchmarks.hub.worker import answers
+from benchmarks.hub.worker import answers, large_answers
 from benchmarks.p8_hub import added_latency
 from zerorpc.wire import Codec, Event
 from zerorpc.zmtp import Message, Peer, Session, Snapshot, encode
@@ -101,6 +101,20 @@ def test_a_large_answer_has_the_size_that_is_counted() -> None:
     assert len(data) == script.answer_bytes
     (event,) = events(read(data))
     assert event.args == [bytes(70_000)]
+
+
+def test_a_large_message_is_answered_when_it_has_begun() -> None:
+    script = large(70_000)
+    blob = Codec().request(b"i" * 32, "_zerorpc_ping", [], None)
+    question = b"".join(encode([b"\0\0\0\0\7", b"", blob]))
+    ((_, request),) = forwarded(script.request(NUMBERS[0]))
+    begun = request[:1000]
+    said, rest, missing = large_answers(script, question + begun)
+    assert (rest, missing) == (b"", len(request) - len(begun))
+    pong, answer = read(b"".join(said))
+    assert [event.name for event in events([pong, answer])] == ["OK", "OK"]
+    assert (pong[0], answer[0]) == (b"\0\0\0\0\7", ENVELOPES[0])
+    assert large_answers(script, request[:20]) == ([], request[:20], 0)
 
 
 def test_percentiles_are_of_calls_and_not_of_batches() -> None:
