@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+# Where 0 has a meaning: no call is taken, nothing may wait.
+_MAY_BE_NONE = frozenset(("channels", "channels_per_peer", "backlog_bytes", "waiting_bytes"))
 
 
 class Limits(NamedTuple):
@@ -30,3 +33,23 @@ class Limits(NamedTuple):
     # Honest peers meet this only if their items grow a thousandfold within one window.
     unread_bytes: int = 1 << 30
     backlog_bytes: int = 64 << 20
+
+
+def check_limits(value: Any) -> Limits:
+    """Return the limits to use, the defaults for None; what cannot be meant is told by its field.
+
+    Not when a `Limits` is made: `_replace` makes one as well, without asking anybody.
+    """
+    if value is None:
+        return Limits()
+    if not isinstance(value, Limits):
+        raise TypeError(f"limits={value!r}: should be a zerorpc.Limits, or None")
+    # All are compared with sizes in the loop, where a text or a NaN would cost every peer its call.
+    bounds: dict[str, Any] = value._asdict()
+    for name, bound in bounds.items():
+        if not isinstance(bound, int) or isinstance(bound, bool):
+            raise TypeError(f"limits: {name}={bound!r} should be a whole number")
+        least = 0 if name in _MAY_BE_NONE else 1
+        if bound < least:
+            raise ValueError(f"limits: {name}={bound!r} should be at least {least}")
+    return value

@@ -13,7 +13,7 @@ from msgpack import unpackb
 
 from zerorpc.context import Context
 from zerorpc.errors import EndpointError
-from zerorpc.limits import Limits
+from zerorpc.limits import Limits, check_limits
 from zerorpc.quoting import excerpt, printable
 from zerorpc.wire import Blob, Codec, Event
 
@@ -32,8 +32,10 @@ class SocketBase(ABC):
     """Common ground of Client, Server, Pusher, Puller, Publisher and Subscriber."""
 
     def __init__(self, context: Context | None, limits: Limits | None) -> None:
+        if not isinstance(context, Context | None):
+            raise TypeError(f"context={context!r}: should be a zerorpc.Context, or None")
         self._context = context or Context.get_instance()
-        self._limits = limits or Limits()
+        self._limits = check_limits(limits)
         self._is_closed = False
         self._is_debugged = False
         # One for each object, as a packer must not be shared between threads; 2 kB.

@@ -99,3 +99,15 @@ def test_a_pusher_without_a_limit_waits(keep: Any) -> None:
         pusher.close()
         with pytest.raises(zerorpc.ClosedError):
             outcome(waiting)
+
+
+LIMITS: list[Any] = [5, (1, 2), zerorpc.Limits(channels="x"), zerorpc.Limits(window=0)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("maker", [*MAKERS.values(), zerorpc.Puller, zerorpc.Publisher])
+def test_limits_and_context_are_checked_by_all(maker: Callable[..., Any]) -> None:
+    for value in LIMITS:
+        with pytest.raises((ValueError, TypeError), match=r"^limits"):
+            maker(limits=value)
+    with pytest.raises(TypeError, match=r"^context=5: should be a zerorpc\.Context"):
+        maker(context=5)
