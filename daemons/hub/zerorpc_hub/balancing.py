@@ -75,6 +75,7 @@ class Ladder:
             if not rung:
                 lowest += 1
                 continue
+            self._lowest = lowest
             slot = int(random * len(rung))
             worker = rung[slot]
             if self._count == 1:  # it need not climb with each call
@@ -82,7 +83,6 @@ class Ladder:
             last = rung.pop()
             if last is not worker:
                 rung[slot], last.slot = last, slot
-            self._lowest = lowest
             calls = len(worker.calls)
             if worker.placed == calls:
                 self._put(worker, calls + 1)

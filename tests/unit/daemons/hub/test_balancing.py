@@ -47,6 +47,19 @@ def filled(kind: str, crowd: list[Worker]) -> list[str]:
     return names
 
 
+def test_a_single_worker_is_not_looked_for_from_the_bottom_each_time() -> None:
+    ladder = Ladder(outstanding)
+    (worker,) = workers(1)
+    ladder.add(worker)
+    give(worker, 1000)
+    ladder.moved(worker)
+    assert ladder.choose(0.0) is worker
+    assert ladder._lowest == worker.rung, "or each choice would pass a thousand empty rungs"
+    take(worker)
+    ladder.moved(worker)
+    assert ladder.choose(0.0) is worker
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_nobody_is_chosen_where_nobody_is(kind: str) -> None:
     empty = balance(kind)
