@@ -29,6 +29,7 @@ from benchmarks.hub.arena import (
 )
 from benchmarks.plan import Plan
 from benchmarks.report import Claim, Report
+from benchmarks.roster import OURS
 from benchmarks.table import Cell, Table
 
 _WORKERS = 4
@@ -70,7 +71,14 @@ def run(plan: Plan) -> Report:
     _features(plan, report)
     crowds.measure(plan, report)
     report.notes += (_LOAD, _ALWAYS)
+    report.failures = [owned(failure) for failure in report.failures]
     return report
+
+
+def owned(failure: str) -> str:
+    """Say of a failure that it is ours, unless it begins with the name of somebody else."""
+    is_theirs = failure.partition(":")[0] in MIDDLES.keys() - {HUB}
+    return failure if is_theirs else f"{OURS}: {failure}"
 
 
 def _middles() -> list[Middle]:

@@ -9,7 +9,8 @@ from benchmarks.hub.arena import DIRECT, HUB, PROXY
 from benchmarks.hub.generator import percentile
 from benchmarks.hub.script import SCRIPTS, large
 from benchmarks.hub.worker import answers, large_answers
-from benchmarks.p8_hub import added_latency
+from benchmarks.p8_hub import added_latency, owned
+from benchmarks.roster import OURS
 from zerorpc.wire import Codec, Event
 from zerorpc.zmtp import Message, Peer, Session, Snapshot, encode
 
@@ -121,6 +122,12 @@ def test_percentiles_are_of_calls_and_not_of_batches() -> None:
     assert percentile([(10, 98), (20, 1), (30, 1)], 0.5) == 10
     assert percentile([(10, 98), (20, 1), (30, 1)], 0.98) == 20
     assert percentile([(10, 98), (20, 1), (30, 1)], 1.0) == 30
+
+
+def test_a_failure_is_ours_unless_it_is_somebody_elses() -> None:
+    assert owned(f"{PROXY}: no result") == f"{PROXY}: no result"
+    for ours in (f"{HUB}: no result", "round-robin: no result"):
+        assert owned(ours) == f"{OURS}: {ours}"
 
 
 def test_added_latency_is_over_a_direct_call_of_the_same_round() -> None:
