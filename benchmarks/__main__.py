@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks import (
+    balancing,
     bounds,
     machine,
     p1_sequential,
@@ -41,6 +42,7 @@ _RUNS: dict[str, Callable[[Plan], Report]] = {
     "P6": p6_million.run,
     "P7": p7_startup.run,
     "P8": p8_hub.run,
+    "balancing": balancing.run,
     "bounds": bounds.run,
 }
 _PREAMBLE = (

@@ -19,6 +19,7 @@ class Plan:
     open_calls: int = 10_000
     many_calls: int = 1_000_000
     stall_calls: int = 50_000
+    simulated_calls: int = 60_000
     is_tiny: bool = False
 
 
@@ -32,5 +33,6 @@ TINY = replace(
     open_calls=200,
     many_calls=2_000,
     stall_calls=2_000,
+    simulated_calls=1_000,
     is_tiny=True,
 )
