@@ -66,6 +66,8 @@ def test_failures_are_counted_by_name_and_decide_the_status() -> None:
     lost = raising(LostRemote("gone"), LostRemote("gone"))
     assert lost.failures == {"LostRemote": 2}
     assert lost.status is Exit.UNREACHABLE
+    refused = raising(RemoteError("Draining", "stopping", None))
+    assert refused.status is Exit.UNREACHABLE
     both = raising(LostRemote("gone"), RemoteError("ValueError", "bad", None))
     assert both.failures == {"LostRemote": 1, "ValueError": 1}
     assert both.status is Exit.REMOTE_ERROR

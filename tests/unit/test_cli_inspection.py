@@ -22,6 +22,8 @@ Answers = Mapping[str, Callable[..., Any]]
 class Remote:
     """A server that answers from a table, like a client to its caller; it notes what is asked."""
 
+    is_connected = True
+
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
         self.timeouts: list[float | None] = []
@@ -195,6 +197,14 @@ def test_nobody_answers_at_all() -> None:
     remote = Remote({"add": never, "_zerorpc_inspect": never})
     with pytest.raises(TimeoutExpired, match="after 30s"):
         called(remote, "add")
+
+
+def test_nobody_is_asked_where_nobody_is_there() -> None:
+    remote = Remote({"add": never})
+    remote.is_connected = False
+    with pytest.raises(TimeoutExpired, match="after 30s"):
+        called(remote, "add")
+    assert len(remote.timeouts) == 1
 
 
 def test_other_remote_errors_are_left_alone() -> None:

@@ -54,6 +54,12 @@ def test_a_remote_traceback_ends_in_name_and_message(traceback: str | None, text
     assert ending(RemoteError("ValueError", "bad", traceback)) == (Exit.REMOTE_ERROR, text)
 
 
+@pytest.mark.parametrize("name", ["Draining", "Overloaded", "ClosedError", "LostRemote"])
+def test_what_a_server_says_itself_is_no_exception_of_a_method(name: str) -> None:
+    assert ending(RemoteError(name, "stopping", None)) == (3, f"{name}: stopping")
+    assert ending(RemoteError(name, "stopping", f"Traceback\n{name}: stopping"))[0] == 1
+
+
 def test_an_exception_without_a_message() -> None:
     assert ending(RemoteError("KeyError", "", None))[1] == "KeyError"
 

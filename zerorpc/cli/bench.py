@@ -12,7 +12,7 @@ import gevent
 
 from zerorpc.errors import RemoteError, ZerorpcError
 
-from .outcome import Exit
+from .outcome import Exit, ending
 from .output import Paper, write_value
 
 # Below the median a service is as fast as it can be; what users complain of is the tail.
@@ -113,7 +113,7 @@ def _work(call: Callable[[], Any], turns: Iterator[int], measurement: Measuremen
             measurement.items += consume(call())
         # Failures are counted and not timed: a refusal in a microsecond is no good latency.
         except RemoteError as error:
-            measurement.has_remote_error = True
+            measurement.has_remote_error |= ending(error)[0] is Exit.REMOTE_ERROR
             measurement.failures[error.name] += 1
         except ZerorpcError as error:
             measurement.failures[type(error).__name__] += 1

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from zerorpc.errors import RemoteError, TimeoutExpired, ZerorpcError
 
-from .inspection import Call, ask_names, unknown_method
+from .inspection import ask_names, unknown_method
 from .output import Paper, write_stream, write_value
 
 # The call has failed already; the question whether its method exists must not take long.
 _ASK_TIMEOUT = 2.0
 
 
+class Remote(Protocol):
+    """A client, as far as it matters here."""
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether anybody is there."""
+
+    def __call__(self, method: str, *args: Any, timeout: float | None = ...) -> Any:
+        """Call a method."""
+
+
 def call_and_print(
-    call: Call, method: str, parameters: Sequence[Any], paper: Paper, *, is_json: bool
+    call: Remote, method: str, parameters: Sequence[Any], paper: Paper, *, is_json: bool
 ) -> None:
     """Call `method`, print what it returns or, item by item, what it streams."""
     with explained(call, method):
@@ -30,7 +41,7 @@ def call_and_print(
 
 
 @contextlib.contextmanager
-def explained(call: Call, method: str) -> Iterator[None]:
+def explained(call: Remote, method: str) -> Iterator[None]:
     """Turn the failure of a call into the mistake of an unknown method, where it is that.
 
     Python servers raise NameError for it, node servers never answer; either way the list that the
@@ -45,11 +56,13 @@ def explained(call: Call, method: str) -> Iterator[None]:
             _check_listed(call, method)
         raise
     except TimeoutExpired:
-        _check_listed(call, method)
+        # Where nobody is there, nobody would answer this question either.
+        if call.is_connected:
+            _check_listed(call, method)
         raise
 
 
-def _check_listed(call: Call, method: str) -> None:
+def _check_listed(call: Remote, method: str) -> None:
     """Raise the mistake of an unknown method; silent if it is listed or nobody answers."""
     try:
         # The original error is worth more than one about the question.

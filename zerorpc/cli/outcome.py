@@ -16,6 +16,8 @@ from zerorpc.quoting import printable
 _SUGGESTIONS_MAX = 3
 # Above difflib's own 0.6, which takes "zlib" for "urlib".
 _SIMILARITY_MIN = 0.7
+# What servers and hubs say themselves when no method raised: another attempt may succeed.
+_SERVERS_OWN = frozenset(("Draining", "Overloaded", "ClosedError", "LostRemote", "TimeoutExpired"))
 
 
 class Exit(IntEnum):
@@ -26,7 +28,7 @@ class Exit(IntEnum):
     REMOTE_ERROR = 1
     # What was asked for cannot be: arguments, endpoint, module, JSON, unknown method.
     MISTAKE = 2
-    # No answer in time, the remote is gone, or a hub is too busy to take the call.
+    # No answer in time, the remote is gone or going, or too busy to take the call.
     UNREACHABLE = 3
     # The work was done, but stdout took no more: another call would do it twice.
     UNWRITABLE = 4
@@ -56,7 +58,8 @@ def ending(error: Exception) -> tuple[Exit, str]:
     if isinstance(error, Unwritable):
         return Exit.UNWRITABLE, str(error)
     if isinstance(error, RemoteError):
-        return Exit.REMOTE_ERROR, _remote_traceback(error)
+        status = Exit.REMOTE_ERROR if _is_of_method(error) else Exit.UNREACHABLE
+        return status, _remote_traceback(error)
     # A broken protocol is nobody's mistake here, and a retry would not help.
     return Exit.REMOTE_ERROR, printable(f"{type(error).__name__}: {error}")
 
@@ -74,6 +77,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 def quoted(text: str) -> str:
     """Return `text` in double quotes, control characters made harmless for a terminal."""
     return f'"{printable(text)}"'
+
+
+def _is_of_method(error: RemoteError) -> bool:
+    """Tell whether the method raised it; methods may raise errors of the same names."""
+    return bool(error.traceback) or error.name not in _SERVERS_OWN
 
 
 def _remote_traceback(error: RemoteError) -> str:

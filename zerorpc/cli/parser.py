@@ -44,8 +44,10 @@ examples:
 Words after `--` are parameters, whatever they look like.
 
 exit status:
-  0 done    1 the remote method raised: its traceback is on stderr
-  2 a mistake in what was asked for    3 no answer in time, remote lost, or hub overloaded
+  0 done
+  1 the remote method raised: its traceback is on stderr
+  2 a mistake in what was asked for
+  3 no answer in time, or the remote is lost, stopping or overloaded
   4 the result could not be written
 """
 

@@ -36,8 +36,9 @@ def test_a_call_that_takes_longer_than_the_grace_is_ended() -> None:
         server.wait_for(lambda command: command.out == "waiting\n")
         server.signal(signal.SIGTERM)
         assert server.wait() == 0
-        assert client.wait() in (1, 3)
+        assert client.wait() == 3
         assert client.out == ""
+        assert client.errors.startswith("zerorpc-client: ClosedError: the server stopped")
 
 
 def test_a_second_signal_ends_the_server_at_once() -> None:
