@@ -9,6 +9,7 @@ import logging
 import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import gevent
@@ -26,6 +27,7 @@ from zerorpc.sockets import SocketBase, remote_method
 from zerorpc.transport import Pump, Workers
 from zerorpc.transport.endpoints import Endpoints
 from zerorpc.transport.interrupts import CtrlC, waking_on_signals
+from zerorpc.transport.parting import finish
 from zerorpc.transport.process import close_when_dropped, hold
 from zerorpc.wire import VERSION, Blob, Event
 
@@ -35,6 +37,14 @@ _log = logging.getLogger("zerorpc.oneway")
 _LINGER_S = 1.0
 # Messages that wait in a Puller for their turn; beyond this the rest is left in the socket.
 _MOST_PENDING = 1000
+
+
+class _PatientPump(Pump):
+    """A pump whose messages nobody waits for, so that who closes it has to."""
+
+    def finish(self, patience: float) -> None:
+        """Close it as the process ends, once what is queued has left."""
+        finish(self, patience)
 
 
 class _OneWay(SocketBase):
@@ -48,7 +58,7 @@ class _OneWay(SocketBase):
         on_batch: Callable[[list[list[Blob]]], None],
     ) -> None:
         super().__init__(context, limits)
-        self._pump = Pump(
+        self._pump = _PatientPump(
             self._context,
             socket_type,
             on_batch,
@@ -57,8 +67,9 @@ class _OneWay(SocketBase):
         )
         self._places = Endpoints(self._pump)
         hold(self._pump, self._context)
-        # The pump and not this object, which would otherwise never be dropped.
-        close_when_dropped(self, self._pump.close)
+        # The pump and not this object, which would otherwise never be dropped. In a greenlet of its
+        # own, as only that can wait for what is queued.
+        close_when_dropped(self, partial(gevent.spawn, finish, self._pump, _LINGER_S))
 
     @property
     def endpoints(self) -> list[str]:
@@ -97,6 +108,7 @@ class Pusher(_OneWay):
         self._timeout = check_timeout("timeout", timeout)
         super().__init__(zmq_socket, context, limits, _ignore)
         self._next_id = self._context.id_source()
+        self._is_closing = False
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         return remote_method(self, name)
@@ -104,6 +116,8 @@ class Pusher(_OneWay):
     def __call__(self, method: str | bytes, *args: Any) -> None:
         """Send `method` and its arguments; returns before anyone has received them."""
         self._pump.check_usable()
+        if self._is_closing:
+            raise ClosedError("this socket cannot be used: it was closed")
         # Always the general encoding: without an answer to wait for, 1 us is not what limits.
         # Each message may belong to another task, so the hooks are asked each time.
         extra = self._context.hook_get_task_context()
@@ -128,10 +142,8 @@ class Pusher(_OneWay):
             # A greenlet of its own there, as only that can wait for what is queued.
             self._pump.thread.call(gevent.spawn, self.close)
         elif self._pump.unusable is None:
-            # The hub cannot wait; from there only what ZeroMQ already has is left to linger.
-            if gevent.getcurrent() is not self._pump.hub:
-                self._pump.flush(_LINGER_S)
-            self._pump.close(_LINGER_S)
+            self._is_closing = True
+            finish(self._pump, _LINGER_S)
 
 
 class Publisher(Pusher):

@@ -23,6 +23,7 @@ from zerorpc.step import Request
 from zerorpc.transport import Driver, Workers
 from zerorpc.transport.driver import refuse
 from zerorpc.transport.interrupts import CtrlC, waking_on_signals
+from zerorpc.transport.parting import flush
 from zerorpc.transport.process import close_when_dropped
 
 _log = logging.getLogger("zerorpc.server")
@@ -146,7 +147,7 @@ class Server(SocketBase):
         self._cancel_all("the server was closed")
         # The hub, from which the collector and other threads close, cannot wait; it only lingers.
         if driver.pump.unusable is None and gevent.getcurrent() is not driver.hub:
-            driver.pump.flush(_FLUSH_S)
+            flush(driver.pump, _FLUSH_S)
         driver.close(linger=_FLUSH_S)
 
     def _drain(self) -> None:
@@ -161,7 +162,7 @@ class Server(SocketBase):
         self._cancel_all("the server stopped before the call had ended")
         self._stop_by = monotonic() + _FLUSH_S  # a handler's `finally` may take a moment too
         self._await_idle()
-        self._driver.pump.flush(_FLUSH_S)
+        flush(self._driver.pump, _FLUSH_S)
 
     def _hear_out(self) -> None:
         """Refuse what is on its way already, until its callers know and nothing more comes.

@@ -6,11 +6,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import zerorpc
-from tests.integration.running import PATIENCE, Dial, Keep, Serve, wait_until
+from tests.integration.running import ANY_PORT, PATIENCE, Dial, Keep, Serve, begin, wait_until
 from tests.programs import ROOT
 
 
@@ -46,8 +47,41 @@ def test_a_process_ends_though_others_left_sockets_open_in_its_context() -> None
     run("left_open")
 
 
+def test_a_signal_handler_may_close_whatever_it_interrupts() -> None:
+    run("signalled_close")
+
+
 def test_a_signal_right_before_the_command_line_serves_is_not_lost() -> None:
     run("stopped_early")
+
+
+@pytest.mark.parametrize("how", ["kept", "dropped", "published"])
+def test_what_was_sent_right_before_the_end_of_a_process_arrives(
+    keep: Keep, how: str, tmp_path: Path
+) -> None:
+    notes: list[Any] = []
+    kind = zerorpc.Subscriber if how == "published" else zerorpc.Puller
+    puller = keep(kind({"note": notes.append}))
+    (endpoint,) = puller.bind(ANY_PORT)
+    begin(puller.run)
+    program, heard = "tests.integration.programs.pushed", tmp_path / "heard"
+    command = [sys.executable, "-m", program, how, endpoint, str(heard)]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as sender:
+        if how == "published":
+            wait_until(lambda: "hello" in notes, "it is heard")
+            heard.touch()
+        wait_until(lambda: 4 in notes, "the last has come")
+        assert sender.stderr is not None
+        assert (sender.stderr.read(), sender.wait()) == (b"", 0)
+    assert [note for note in notes if note != "hello"] == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_what_nobody_takes_by_the_end_is_told(is_closed: bool) -> None:
+    say = "import zerorpc; p = zerorpc.Pusher(); p.connect('tcp://127.0.0.1:1'); p.note(1)"
+    program = f"{say}; p.close()" if is_closed else say
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert ran.stderr == b"closed with 1 messages that were not sent\n"
 
 
 @pytest.mark.parametrize("method", [None, "wait", "spin", "block", "stop_and_wait"])

@@ -280,6 +280,10 @@ class Driver:
             self.pump.close(linger)
         self._fail_all(ClosedError("the socket was closed"))
 
+    def finish(self, patience: float) -> None:  # noqa: ARG002 - calls have nobody to wait for them
+        """Close the socket as the process ends."""
+        self.close()
+
     def abandon(self, reason: str) -> None:
         """Become unusable without touching the sockets, as the child of a fork must."""
         if self.pump.unusable is None:

@@ -59,6 +59,10 @@ class Monitor:
                 event, endpoint = self._events.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return
+            except zmq.ZMQError as error:
+                if error.errno == zmq.ENOTSOCK:  # closed by a signal's handler, right here
+                    return
+                raise
             # The event's number in 16 bits, then a value in 32, such as the descriptor: of no use
             # here, since EVENT_HANDSHAKE_SUCCEEDED does not tell it.
             code: int = struct.unpack_from("=H", event)[0]

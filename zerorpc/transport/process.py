@@ -13,6 +13,7 @@ import os
 import sys
 import weakref
 from collections.abc import Callable
+from time import monotonic
 from typing import Any, Protocol
 
 import gevent
@@ -35,9 +36,13 @@ class Inherited(Protocol):
     def close(self) -> None:
         """Close the sockets."""
 
+    def finish(self, patience: float) -> None:
+        """Close the sockets once what they have to send has left, in `patience` seconds at most."""
 
-# How long (seconds) the end of a process waits for what is still to leave: longer than anything
-# that this library closes may linger.
+
+# How long (seconds) a process that ends waits for what is queued in its sockets, all together.
+_FINISH_S = 1.0
+# And then for what libzmq has of it: longer than anything that this library closes may linger.
 _END_S = 2.0
 
 # Python 3.12, and no other, starts no thread any more once a process begins to end.
@@ -85,9 +90,10 @@ def hold(holder: Inherited, context: zmq.Context[Any]) -> None:
 
 def _end_contexts() -> None:
     in_use = set()
+    until = monotonic() + _FINISH_S
     for holder, context in list(_holders.items()):
         if holder.thread.is_here:
-            holder.close()
+            holder.finish(max(0.0, until - monotonic()))
         else:
             # A daemon thread goes on until the process is gone. Pulling a socket away from under
             # it ended nine processes of ten by a segmentation fault.
@@ -146,7 +152,7 @@ def open_socket(context: zmq.Context[Any], socket_type: int) -> zmq.Socket[bytes
         raise EndpointError(f"cannot open a socket: {error}", error.errno or 0) from error
 
 
-def close_when_dropped(owner: object, close: Callable[[], None]) -> None:
+def close_when_dropped(owner: object, close: Callable[[], object]) -> None:
     """Have `close` called in the loop of this thread once nobody holds `owner` any more.
 
     `close` must not hold the owner itself. The garbage collector may find the owner anywhere, in

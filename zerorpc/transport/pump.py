@@ -32,7 +32,7 @@ from zerorpc.transport.backlog import (
     take_out,
 )
 from zerorpc.transport.process import check_not_inherited, open_socket
-from zerorpc.transport.threads import LoopThread, end_watcher
+from zerorpc.transport.threads import LoopThread, end_watcher, is_interrupted
 from zerorpc.transport.waitlist import Waitlist
 from zerorpc.wire import Blob, Frames
 
@@ -136,11 +136,7 @@ class Pump:
     def start_reading(self) -> None:
         """Let received messages come to `on_batch`."""
         self._is_reading = True
-        self._schedule()
-
-    def look(self) -> None:
-        """Have the loop see, at its next turn, what there is to send and to receive."""
-        self._schedule()
+        self.schedule()
 
     def stop_reading(self) -> None:
         """Leave further messages in the socket."""
@@ -152,10 +148,10 @@ class Pump:
         self.queued_bytes += len(frames[-1]) + MESSAGE_BYTES
         self.burst += 1
         if len(self._out) >= _FLUSH_AT or self.queued_bytes >= _FLUSH_BYTES:
-            self._flush_now()
+            self.flush_now()
         # Within a drain there is no need, since it sends at its end.
         elif not (self._is_draining or self._is_scheduled):
-            self._schedule()
+            self.schedule()
 
     @property
     def is_backed_up(self) -> bool:
@@ -236,18 +232,11 @@ class Pump:
         while not self.is_drained and self.unusable is None:
             self.read_now()
 
-    def flush(self, timeout: float) -> bool:
-        """Wait until everything queued has gone to ZeroMQ, at most `timeout` seconds."""
-        with gevent.Timeout(timeout, False):  # type: ignore[arg-type]  # False means: no exception
-            while self.queued and self.unusable is None:
-                self._flush_now()
-                if self.queued:
-                    self.waitlist.wait()
-        return not self.queued
-
     def close(self, linger: float = 0.0) -> None:
         """Close the socket; `linger` seconds are left to ZeroMQ for what it already took."""
         if not self.thread.is_here:
+            self.thread.call(self.close, linger)
+        elif self.unusable is None and is_interrupted(self.lock):
             self.thread.call(self.close, linger)
         elif self.unusable is None:
             with self.lock:
@@ -270,7 +259,8 @@ class Pump:
 
     # -- the loop's side ---------------------------------------------------------------------
 
-    def _schedule(self) -> None:
+    def schedule(self) -> None:
+        """Have the loop see, at its next turn, what there is to send and to receive."""
         if not self._is_scheduled:
             self._is_scheduled = True
             self._run_callback(self._drain)
@@ -287,6 +277,8 @@ class Pump:
         try:
             while self.unusable is None:
                 with self.lock:
+                    if self.hub is None:
+                        return
                     batch, must_look_again = self._exchange(min(left, _BATCH), is_woken)
                 is_woken = False
                 self._after_exchange()
@@ -423,19 +415,21 @@ class Pump:
         if has_moved:
             self._wake_waiting()
 
-    def _flush_now(self) -> None:
+    def flush_now(self) -> None:
         """Send what is queued in the middle of a batch, or of a caller that does not wait."""
         # Before the lock, which a watchdog may have held at the moment of a fork: for ever, then.
         if self.unusable is not None:
             return
         with self.lock:
+            if self.hub is None:  # a signal handler closed it at this very moment
+                return
             self._send_queued()
             # Each send may use up the edge of the descriptor: without this look greenlets waited
             # for ever after some dozen calls.
             is_readable = self._get(_EVENTS) & _POLLIN
         # Whatever follows wakes greenlets, which only the hub may do: leave it to a drain.
         if (is_readable or self._must_follow_up) and not self._is_draining:
-            self._schedule()
+            self.schedule()
 
     def _wake_waiting(self) -> None:
         # By the loop: this may run in any greenlet, and only the hub may switch to another.

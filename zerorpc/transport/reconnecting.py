@@ -34,7 +34,7 @@ class Reconnecting:
         """Keep what is to be sent from ZeroMQ, or let it go."""
         self._pump.is_held = is_held
         if not is_held:
-            self._pump.look()
+            self._pump.schedule()
 
     def came_up(self) -> None:
         """Take note of a connection that is ready."""

@@ -199,7 +199,7 @@ class RouterPump(Pump):
             self._retry.start(self._retry_parked)
         if has_moved:
             self._wake_waiting()
-        self._schedule()  # EVENTS must be read again after these sends
+        self.schedule()  # EVENTS must be read again after these sends
 
     def _retry_peer(self, identity: bytes) -> bool:
         """Send what is parked for a peer as far as it takes it; tells whether it took any."""

@@ -23,6 +23,9 @@ _start_thread = monkey.get_original("_thread", "start_new_thread")
 
 Result = TypeVar("Result")
 
+# The locks of this package are held for milliseconds: who waits longer, waits for itself.
+_INTERRUPTED_S = 0.1
+
 
 class Closable(Protocol):
     """Something to be closed."""
@@ -51,6 +54,17 @@ class LoopThread:
         """Have a function called there, at the loop's next turn; never, where the loop is gone."""
         with suppress(ValueError):
             self._loop.run_callback_threadsafe(functor, *args)
+
+
+def is_interrupted(lock: Any) -> bool:
+    """Tell whether this is a signal's handler that interrupted its own thread, which has `lock`.
+
+    Then nothing of what it protects can be used before the handler has returned.
+    """
+    if not lock.acquire(timeout=_INTERRUPTED_S):
+        return True
+    lock.release()
+    return False
 
 
 def call_off_the_loop(functor: Callable[..., Result], *args: Any, **options: Any) -> Result:

@@ -20,6 +20,8 @@ from gevent import monkey
 _sleep = monkey.get_original("time", "sleep")
 start_thread = monkey.get_original("_thread", "start_new_thread")
 allocate_lock = monkey.get_original("_thread", "allocate_lock")
+# One that a signal handler may take again in the thread that it interrupts, to close something.
+_allocate_lock = monkey.get_original("_thread", "RLock")
 
 # How often the thread looks, as a part of the shortest heartbeat interval, and within these bounds
 # (seconds): with none, a very short interval would keep a core busy.
@@ -47,7 +49,7 @@ class Watchdog:
         # Weakly, or a thread would keep every client alive that somebody drops.
         self._watched: weakref.WeakSet[Watched] = weakref.WeakSet()
         self._failed: weakref.WeakSet[Watched] = weakref.WeakSet()
-        self._lock = allocate_lock()
+        self._lock = _allocate_lock()
         self._is_running = False
 
     def add(self, watched: Watched) -> None:
