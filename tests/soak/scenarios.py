@@ -12,7 +12,7 @@ from tests.integration.faults import (
     server_faults,
 )
 from tests.integration.faults.size import Facts, Size
-from tests.integration.hub import haproxy, rolling, worker_faults
+from tests.integration.hub import haproxy, overload, peer_faults, rolling, worker_faults
 
 SCENARIOS: tuple[Callable[[Size], Facts], ...] = (
     *server_faults.SCENARIOS,
@@ -21,6 +21,8 @@ SCENARIOS: tuple[Callable[[Size], Facts], ...] = (
     *heartbeats.SCENARIOS,
     *memory.SCENARIOS,
     *worker_faults.SCENARIOS,
+    *peer_faults.SCENARIOS,
+    *overload.SCENARIOS,
     *rolling.SCENARIOS,
     *haproxy.SCENARIOS,
 )
