@@ -12,7 +12,14 @@ from tests.integration.faults import (
     server_faults,
 )
 from tests.integration.faults.size import Facts, Size
-from tests.integration.hub import haproxy, overload, peer_faults, rolling, worker_faults
+from tests.integration.hub import (
+    haproxy,
+    overload,
+    peer_faults,
+    replacing,
+    rolling,
+    worker_faults,
+)
 
 SCENARIOS: tuple[Callable[[Size], Facts], ...] = (
     *server_faults.SCENARIOS,
@@ -24,5 +31,6 @@ SCENARIOS: tuple[Callable[[Size], Facts], ...] = (
     *peer_faults.SCENARIOS,
     *overload.SCENARIOS,
     *rolling.SCENARIOS,
+    *replacing.SCENARIOS,
     *haproxy.SCENARIOS,
 )

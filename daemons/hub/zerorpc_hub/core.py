@@ -43,6 +43,8 @@ class HubCore(Core[Config]):
     def start(self) -> None:
         """Open all endpoints of all hubs, or none of them."""
         self._allow_files(self._config)
+        # Before anything is taken over: it takes a while, in which nobody would serve.
+        _collect_less()
         heritages = self._inherit()
         try:
             for name, hub in self._config.named().items():
@@ -52,7 +54,6 @@ class HubCore(Core[Config]):
             raise StartError(str(error)) from None
         for heritage in heritages.values():
             heritage.close()
-        _collect_less()
         if self._stopped is not None:
             pause = round(monotonic() - self._stopped, 4)
             count = sum(len(each.board.connections) for each in self.proxies.values())

@@ -11,8 +11,10 @@ import pytest
 
 import zerorpc
 from tests.integration.faults.processes import ServerProcess
+from tests.integration.faults.size import SUITE
 from tests.integration.hub.conftest import Start, Work
-from tests.integration.hub.process import ONE_HUB, HubProcess
+from tests.integration.hub.process import ONE_HUB
+from tests.integration.hub.replacing import hub_replaced, replace
 from tests.integration.running import Dial, Gate, begin, outcome, wait_until
 
 # Long enough for what waits to be seen waiting, for less and a test would hang instead of fail.
@@ -65,11 +67,8 @@ class Callers:
             outcome(each)
 
 
-def replace(hub: HubProcess, count: int = 1) -> dict[str, Any]:
-    """Have the process replaced, for the so-manieth time."""
-    hub.signal(signal.SIGUSR2)
-    hub.await_event("ready", count + 1)
-    return hub.await_event("taken over", count)
+def test_no_call_fails_under_load() -> None:
+    hub_replaced(SUITE)
 
 
 def test_calls_and_streams_outlive_their_process(start: Start, work: Work, dial: Dial) -> None:
@@ -88,7 +87,8 @@ def test_calls_and_streams_outlive_their_process(start: Start, work: Work, dial:
     assert hub.statistics()["queued"] > 0
     # Another configuration is in force then, and lets all run.
     hub.write(ONE_HUB.replace("out:", "max_inflight: 100\nout:"))
-    assert replace(hub, 2)["connections"] == 4
+    replace(hub, 2)
+    assert hub.statistics()["connections"] == 4
     assert hub.statistics()["queued"] == 0
     callers.await_more()
     # A mistake is told, and costs nothing.
