@@ -14,8 +14,6 @@ from zerorpc.channel import OPEN, Channel
 from zerorpc.checks import FOR_EVER, check_count, check_heartbeat, check_timeout
 from zerorpc.context import Context, call_deadline
 from zerorpc.errors import (
-    ClosedError,
-    LostRemote,
     RemoteError,
     TimeoutExpired,
     UnknownAnswer,
@@ -241,7 +239,7 @@ class Client(SocketBase):
                 driver = self._routes.choose()
                 channel = driver.call(request.name, request.args, left, slots, request)
                 event = driver.wait(channel)
-        except (TimeoutExpired, LostRemote, ClosedError) as error:
+        except BaseException as error:  # a Timeout of gevent's or a kill, too: what began must end
             self._context.hook_client_after_request(request, None, error)
             raise
         try:

@@ -12,7 +12,7 @@ from typing import Any
 
 from zerorpc.channel import Channel
 from zerorpc.context import Context
-from zerorpc.errors import ClosedError, LostRemote, TimeoutExpired, ZerorpcError
+from zerorpc.errors import ZerorpcError
 from zerorpc.patterns import BY_ANSWER, iter_nothing
 from zerorpc.wire import STREAM, Event
 
@@ -57,8 +57,13 @@ def _hooked_items(
     try:
         yield None
         while event.name == STREAM:
+            # Not told of a GeneratorExit: who closes an iterator early wants to know no more.
             yield event.args
-            event = _wait(channel)
+            try:
+                event = _wait(channel)
+            except BaseException as error:  # a kill or a Timeout of gevent's, too
+                context.hook_client_after_request(request, None, error)
+                raise
         failure: BaseException | None = None
         try:
             BY_ANSWER[event.name].result(event, iter_nothing)
@@ -67,10 +72,6 @@ def _hooked_items(
         context.hook_client_after_request(request, event, failure)
         if failure is not None:
             raise failure
-    # Not GeneratorExit: who closes an iterator early wants to know no more, nor does stock tell.
-    except (LostRemote, TimeoutExpired, ClosedError) as error:
-        context.hook_client_after_request(request, None, error)
-        raise
     finally:
         channel.home.let_go(channel)
 

@@ -228,6 +228,23 @@ def test_the_order_of_a_call_that_times_out(
     assert recorder.calls[1:] == [*filled(CALL[:2], "add"), ended("add", None, "TimeoutExpired")]
 
 
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_a_call_that_is_given_up_ends_for_its_hooks_too(
+    dial: Dial, context: zerorpc.Context, recorder: Recorder, is_stream: bool
+) -> None:
+    with RawServer() as raw:
+        client = dial(raw.endpoint, context=context, heartbeat=FAR_AWAY)
+        calling = begin(client.count, 3)
+        request = raw.take()
+        if is_stream:
+            raw.answer(request, "STREAM", 0)
+            calling = begin(list, outcome(calling))
+            raw.take()  # it asks for more, and waits
+        calling.kill(gevent.Timeout(1))
+    assert recorder.calls[-1] == ended("count", None, "Timeout")
+    assert open_calls(client) == 0
+
+
 @pytest.mark.parametrize("how", ["call", "async", "stream", "close"])
 def test_the_order_of_a_call_that_ends_without_an_answer(
     dial: Dial, context: zerorpc.Context, recorder: Recorder, how: str
