@@ -16,7 +16,7 @@ import msgpack
 from fuzz.sessions import handshake, traffic
 from zerorpc.beats import overdue
 from zerorpc.channel import OPEN
-from zerorpc.containers import may_have_more_containers
+from zerorpc.containers import may_have_more
 from zerorpc.errors import RemoteProtocolError, ZerorpcError
 from zerorpc.limits import Limits
 from zerorpc.multiplexer import Multiplexer
@@ -24,7 +24,13 @@ from zerorpc.step import Step
 from zerorpc.wire import STREAM, Codec, Event, peek_header
 
 LIMITS = Limits(
-    event_bytes=4096, containers=50, channels=20, channels_per_peer=5, window=8, unread_bytes=20000
+    event_bytes=4096,
+    containers=50,
+    items=400,
+    channels=20,
+    channels_per_peer=5,
+    window=8,
+    unread_bytes=20000,
 )
 INTERVAL = 1.0
 # More reasons to drop an event than this would let a peer make the counters grow.
@@ -34,7 +40,7 @@ _OPENED = 2  # channels that `call` has open from the start
 
 def new_codec() -> Codec:
     """A codec with limits so low that short inputs reach them."""
-    return Codec((), LIMITS.event_bytes, LIMITS.containers)
+    return Codec((), LIMITS.event_bytes, LIMITS.containers, LIMITS.items)
 
 
 def decode(data: bytes) -> None:
@@ -82,7 +88,7 @@ def count(data: bytes) -> None:
     held = containers_in(value)
     # Keys that are equal meet in one entry, so more may have been read than are left.
     for limit in (0, held // 2, held - 1):
-        assert limit >= held or may_have_more_containers(data, limit)
+        assert limit >= held or may_have_more(data, limit, len(data))
 
 
 def steps(data: bytes) -> Iterator[tuple[int, bytes]]:

@@ -1,13 +1,16 @@
-"""How many arrays and maps an event holds, found out before or while it is decoded.
+"""How many arrays, maps and values an event holds, found out before or while it is decoded.
 
 A few megabytes of empty maps decode into gigabytes and hold the interpreter lock for seconds, the
-watchdog's heartbeats included. MessagePack itself bounds no more than the length of each container.
+watchdog's heartbeats included, and so does one map of ten million numbers. MessagePack itself
+bounds no more than the length of each container.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
+
+from msgpack import OutOfData
 
 from zerorpc.errors import RemoteProtocolError
 
@@ -38,14 +41,17 @@ _SIZED = {
 _FREE_STEPS = 256
 # Counted at a time: the copies stay small.
 _PIECE_BYTES = 1 << 20
+# Decoded at a time before other threads may have the lock: up to some 30 ms.
+_SLICE_BYTES = 1 << 18
 
 
-def may_have_more_containers(blob: bytes | memoryview, limit: int) -> bool:
-    """Tell whether `blob` could hold more than `limit` arrays and maps, without decoding it.
+def may_have_more(blob: bytes | memoryview, containers: int, items: int) -> bool:
+    """Tell whether `blob` could hold more arrays and maps, or values, than these, undecoded.
 
     Never says no wrongly. Passes over the first values, among which the large ones mostly are, and
     counts in the rest whatever looks like the first byte of a container, at 1 to 2 ns a byte.
     """
+    limit = min(containers, items)
     if len(blob) <= limit:
         return False
     position = 0
@@ -53,12 +59,15 @@ def may_have_more_containers(blob: bytes | memoryview, limit: int) -> bool:
         if position >= len(blob):
             return step > limit
         position = _value_end(blob, position)
+    # A value has a byte at least: so nothing more is to be seen of what is small without the rest.
+    if _FREE_STEPS + len(blob) - position > items:
+        return True
     # As if all that was passed over had been containers: too many is the safe side.
     seen = _FREE_STEPS
     for start in range(position, len(blob), _PIECE_BYTES):
         piece = bytes(blob[start : start + _PIECE_BYTES])
         seen += len(piece) - len(piece.translate(None, _CONTAINER_BYTES))
-        if seen > limit:
+        if seen > containers:
             return True
     return False
 
@@ -73,15 +82,52 @@ def _value_end(blob: bytes | memoryview, position: int) -> int:
     return start + gap + int.from_bytes(blob[position + 1 : start], "big")
 
 
-def at_most(limit: int) -> Callable[[Any], Any]:
-    """Return a hook that lets `limit` arrays and maps pass and ends the decoding at the next."""
-    # An exhausted iterator is the cheapest counter there is: no name is rebound in a hook that may
-    # run a million times.
-    tickets = iter(range(limit))
+class Count:
+    """Hooks for MessagePack that let so many containers and values pass, and end at the next.
 
-    def pass_on(container: Any) -> Any:
-        for _ in tickets:
+    A container counts when all of it is decoded; `most_items` is what the header of one may claim.
+    """
+
+    def __init__(self, containers: int, items: int) -> None:
+        self._containers = containers
+        self.most_items = self._left = items
+        # An exhausted iterator is the cheapest counter there is: no name is rebound in a hook that
+        # may run a million times.
+        self._tickets = iter(range(containers))
+
+    def pass_array(self, array: Any) -> Any:
+        """Return a decoded array, counted."""
+        return self._pass_on(array, len(array))
+
+    def pass_map(self, decoded: Any) -> Any:
+        """Return a decoded map, counted with its keys."""
+        return self._pass_on(decoded, 2 * len(decoded))
+
+    def _pass_on(self, container: Any, items: int) -> Any:
+        self._left -= items
+        if self._left < 0:
+            self.refuse_items()
+        for _ in self._tickets:
             return container
-        raise RemoteProtocolError("too_many_containers", f"more than {limit} arrays and maps")
+        raise RemoteProtocolError(
+            "too_many_containers", f"more than {self._containers} arrays and maps"
+        )
 
-    return pass_on
+    def refuse_items(self) -> NoReturn:
+        """Raise that there are too many values."""
+        raise RemoteProtocolError("too_many_items", f"more than {self.most_items} values")
+
+
+def in_slices(unpacker: Any, decode: Callable[[], Any], blob: bytes | memoryview) -> Any:
+    """Feed `blob` to `unpacker` bit by bit until its method `decode` returns something.
+
+    In one piece the interpreter lock would be held from the first value to the last.
+    """
+    view = memoryview(blob)
+    for start in range(0, len(view), _SLICE_BYTES):
+        unpacker.feed(view[start : start + _SLICE_BYTES])
+        try:
+            return decode()
+        except OutOfData:
+            continue  # it goes on where it was
+    raise OutOfData

@@ -11,7 +11,8 @@ _MAY_BE_NONE = frozenset(("channels", "channels_per_peer", "backlog_bytes", "wai
 class Limits(NamedTuple):
     """What one peer may cost us; the defaults are generous and all finite.
 
-    `event_bytes` bounds one event both ways and `containers` the arrays and maps in a received one.
+    `event_bytes` bounds one event both ways, `containers` the arrays and maps in a received one,
+    and `items` the values in all of these together, keys included.
     `channels` bounds the open conversations of a socket, `channels_per_peer` those of one peer.
     `window` and `window_bytes` bound what a stream's receiver promises when no `slots` are given;
     `unread_bytes` is where a conversation whose reader does not keep up is broken off.
@@ -24,6 +25,8 @@ class Limits(NamedTuple):
     event_bytes: int = 256 << 20
     # About 16 MB and 60 ms of the interpreter lock, if they are all empty maps.
     containers: int = 250_000
+    # Up to half a gigabyte once decoded, and 1 s without a turn for others but heartbeats.
+    items: int = 4_000_000
     # An open call costs a server about 10 kB, nearly all of it the greenlet of its handler.
     channels: int = 100_000
     channels_per_peer: int = 50_000

@@ -40,7 +40,10 @@ class SocketBase(ABC):
         self._is_debugged = False
         # One for each object, as a packer must not be shared between threads; 2 kB.
         self._codec = Codec(
-            self._context.types.values(), self._limits.event_bytes, self._limits.containers
+            self._context.types.values(),
+            self._limits.event_bytes,
+            self._limits.containers,
+            self._limits.items,
         )
 
     def connect(self, endpoint: Any, resolve: bool = True) -> list[str]:

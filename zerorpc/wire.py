@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from msgpack import ExtraData, ExtType, Packer, Unpacker, packb, unpackb
 
-from zerorpc.containers import at_most, may_have_more_containers
+from zerorpc.containers import Count, in_slices, may_have_more
 from zerorpc.errors import LocalProtocolError, RemoteProtocolError
 from zerorpc.memory import keep_freed_buffers
 
@@ -105,7 +105,8 @@ class Codec:
     """Encodes and decodes events under the given bounds and custom types.
 
     `max_event_bytes` bounds an event both ways, `max_containers` the arrays and maps in a received
-    one. Not thread-safe, except `reply_tail` and `beat`, which the watchdog thread calls.
+    one, `max_items` the values in all of these together, keys included. Not thread-safe, except
+    `reply_tail` and `beat`, which the watchdog thread calls.
     """
 
     def __init__(
@@ -113,13 +114,15 @@ class Codec:
         types: Iterable[CustomType] = (),
         max_event_bytes: int = 256 << 20,
         max_containers: int = 250_000,
+        max_items: int = 4_000_000,
     ) -> None:
         self.max_event_bytes = max_event_bytes
         self.max_containers = max_containers
+        self.max_items = max_items
         self._by_code = {entry.code: entry for entry in types}
         self._by_type = {entry.type: entry for entry in self._by_code.values()}
         # Smaller than all bounds there are: one comparison tells that none needs to be looked at.
-        self._harmless_bytes = min(_HARMLESS_BYTES, max_event_bytes, max_containers)
+        self._harmless_bytes = min(_HARMLESS_BYTES, max_event_bytes, max_containers, max_items)
         # Without custom types the function itself: a `partial` makes it half as slow again.
         self._unpack: Callable[..., Any] = (
             partial(unpackb, ext_hook=self._unpack_ext) if self._by_code else unpackb
@@ -254,13 +257,13 @@ class Codec:
             if not is_suspect:
                 parts = self._unpack(blob, strict_map_key=False, max_array_len=_SHORT_ARRAY)
             else:
-                parts = self._unpack_counting(blob, _SHORT_ARRAY)
+                parts = self._unpack_counting(blob)
         except ExtraData as extra:  # stock ignores trailing bytes, so we do
             parts = extra.unpacked  # type: ignore[attr-defined]  # the stubs lack it
         except RemoteProtocolError:
             raise
         except Exception:
-            parts = self._unpack_again(blob, is_suspect)
+            parts = self._unpack_again(blob)
         if type(parts) is not list or len(parts) != 3:
             raise RemoteProtocolError("not_an_event", "not an array of three")
         header, name, args = parts
@@ -271,25 +274,42 @@ class Codec:
         return Event(header if type(header) is dict else {}, name, args)
 
     def _is_suspect(self, blob: Blob) -> bool:
-        """Tell whether the containers of a large event must be counted while it is decoded."""
+        """Tell whether what is in a large event must be counted while it is decoded."""
         keep_freed_buffers()
         if len(blob) > self.max_event_bytes:
             raise RemoteProtocolError(
                 "too_large", f"event of {len(blob)} bytes, at most {self.max_event_bytes} are taken"
             )
-        return may_have_more_containers(blob, self.max_containers)
+        return may_have_more(blob, self.max_containers, self.max_items)
 
-    def _unpack_counting(self, blob: Blob, max_array_len: int) -> Any:
-        hook = at_most(self.max_containers)
-        return self._unpack(
-            blob,
+    def _unpack_counting(self, blob: Blob) -> Any:
+        try:
+            dry_run = Unpacker(max_buffer_size=len(blob))
+            in_slices(dry_run, dry_run.skip, blob)
+        except Exception as error:
+            raise RemoteProtocolError("malformed", type(error).__name__) from error
+        count = Count(self.max_containers, self.max_items)
+        unpacker = Unpacker(
+            max_buffer_size=len(blob),
+            raw=False,
             strict_map_key=False,
-            max_array_len=max_array_len,
-            list_hook=hook,
-            object_hook=hook,
+            max_array_len=self.max_items,
+            max_map_len=self.max_items // 2,
+            list_hook=count.pass_array,
+            object_hook=count.pass_map,
+            ext_hook=self._unpack_ext,
         )
+        try:
+            return in_slices(unpacker, unpacker.unpack, blob)
+        except RemoteProtocolError:
+            raise
+        except Exception as error:  # also whatever a custom type's `unpack` raises
+            # MessagePack has no class of its own for a container that is longer than allowed.
+            if " exceeds max_" in str(error) and isinstance(error, ValueError):
+                count.refuse_items()
+            raise RemoteProtocolError("malformed", type(error).__name__) from error
 
-    def _unpack_again(self, blob: Blob, is_suspect: bool) -> Any:
+    def _unpack_again(self, blob: Blob) -> Any:
         """Return a value that holds long arrays, once their items were all seen to be there.
 
         Raises `RemoteProtocolError` when the first attempt failed for another reason.
@@ -300,13 +320,9 @@ class Codec:
             dry_run = Unpacker(max_buffer_size=len(blob))
             dry_run.feed(blob)
             dry_run.skip()
-            if is_suspect:
-                return self._unpack_counting(blob, len(blob))
             return self._unpack(blob, strict_map_key=False, max_array_len=len(blob))
         except ExtraData as extra:
             return extra.unpacked  # type: ignore[attr-defined]  # the stubs lack it
-        except RemoteProtocolError:
-            raise
         except Exception as error:  # also whatever a custom type's `unpack` raises
             raise RemoteProtocolError("malformed", type(error).__name__) from error
 
@@ -334,6 +350,16 @@ def message_version(header: Mapping[Any, Any]) -> int:
     if type(version) is not int:
         raise RemoteProtocolError("bad_version", f"v is {type(version).__name__}, not int")
     return version
+
+
+def beats_first(version: int) -> bool:
+    """Tell whether peers of protocol `version` send the first heartbeat of a channel themselves."""
+    return version < 2
+
+
+def grants_by_heartbeat(version: int) -> bool:
+    """Tell whether peers of protocol `version` grant credit in heartbeats, not in `_zpc_more`."""
+    return version < VERSION
 
 
 def time_left(header: Mapping[Any, Any]) -> float | None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgpack import ExtType, packb
 
 from tests.property.messagepack import IDS, KEYS, SCALARS, TEXTS, VALUES
-from zerorpc.containers import may_have_more_containers
+from zerorpc.containers import may_have_more
 from zerorpc.errors import RemoteProtocolError
 from zerorpc.wire import Codec, Event, Id, peek_header
 
@@ -108,12 +108,32 @@ def count_containers(value: Any) -> int:
     return 0
 
 
+def count_items(value: Any) -> int:
+    """Count the values in arrays and maps the slow way, keys included."""
+    if isinstance(value, list):
+        return len(value) + sum(map(count_items, value))
+    if isinstance(value, dict):
+        return 2 * len(value) + sum(map(count_items, value.values()))
+    return 0
+
+
 @given(args=VALUES, keys=st.lists(KEYS, max_size=3))
 def test_containers_are_counted_exactly(args: Any, keys: list[Any]) -> None:
     args = [args, {key: [] for key in keys}]
     blob = packb([{}, "name", args])
     number = 2 + count_containers(args)
-    assert may_have_more_containers(blob, number - 1)
+    assert may_have_more(blob, number - 1, len(blob))
     assert alike(Codec(max_containers=number).decode(blob).args, args)
     with pytest.raises(RemoteProtocolError, match="too_many_containers"):
         Codec(max_containers=number - 1).decode(blob)
+
+
+@given(args=VALUES, keys=st.lists(KEYS, max_size=3, unique=True))
+def test_values_are_counted_exactly(args: Any, keys: list[Any]) -> None:
+    args = [args, {key: [] for key in keys}]
+    blob = packb([{}, "name", args])
+    number = 3 + count_items(args)
+    assert may_have_more(blob, len(blob), number - 1)
+    assert alike(Codec(max_items=number).decode(blob).args, args)
+    with pytest.raises(RemoteProtocolError, match="too_many_items"):
+        Codec(max_items=number - 1).decode(blob)

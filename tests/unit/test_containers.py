@@ -8,9 +8,11 @@ from typing import Any
 import msgpack
 import pytest
 
-from zerorpc.containers import at_most, may_have_more_containers
+from zerorpc.containers import Count, in_slices, may_have_more
 from zerorpc.errors import RemoteProtocolError
 from zerorpc.wire import Codec
+
+PLENTY = 1 << 30
 
 
 def packed(*parts: Any) -> bytes:
@@ -71,13 +73,15 @@ def test_containers_are_counted_exactly(args: Any) -> None:
 def test_the_quick_look_never_says_no_wrongly(args: Any) -> None:
     blob = packed(args)
     number = 1 + count_containers(args)
-    assert may_have_more_containers(blob, number - 1)
-    assert may_have_more_containers(memoryview(blob), number - 1)
+    for view in (blob, memoryview(blob)):
+        assert may_have_more(view, number - 1, PLENTY)
+        assert may_have_more(view, PLENTY, 1 + count_items(args))
+        assert not may_have_more(view, len(blob), len(blob))
 
 
 def test_the_quick_look_clears_what_is_large_for_other_reasons() -> None:
     for innocent in ([b"\x80" * 1_000_000], ["\x7f" * 1_000_000], [0] * 300_000, ["ab"] * 300_000):
-        assert not may_have_more_containers(packed({}, "echo", innocent), 250_000)
+        assert not may_have_more(packed({}, "echo", innocent), 250_000, 4_000_000)
 
 
 def test_containers_that_are_not_all_there_are_malformed() -> None:
@@ -92,10 +96,76 @@ def test_text_full_of_suspicious_bytes_is_let_through() -> None:
     assert event.args[0] == text
 
 
-def test_a_hook_lets_so_many_pass_and_no_more() -> None:
-    pass_on = at_most(3)
-    things: list[Any] = [[], {}, [1]]
-    assert [pass_on(thing) for thing in things] == things
-    for _ in range(2):
+def test_hooks_let_so_many_pass_and_no_more() -> None:
+    count = Count(3, PLENTY)
+    assert [count.pass_array([]), count.pass_map({}), count.pass_array([1])] == [[], {}, [1]]
+    for hook, container in ((count.pass_array, []), (count.pass_map, {})):
         with pytest.raises(RemoteProtocolError, match="more than 3 arrays and maps"):
-            pass_on([])
+            hook(container)
+
+
+def test_hooks_count_values_and_keys() -> None:
+    count = Count(PLENTY, 5)
+    count.pass_map({1: 2, 3: 4})
+    count.pass_array([5])
+    with pytest.raises(RemoteProtocolError, match="more than 5 values"):
+        count.pass_array([6])
+
+
+def count_items(value: Any) -> int:
+    """Count what is in arrays and maps the slow way, keys too."""
+    if isinstance(value, list):
+        return len(value) + sum(map(count_items, value))
+    if isinstance(value, dict):
+        return 2 * len(value) + sum(map(count_items, value.values()))
+    return 0
+
+
+@pytest.mark.parametrize("args", BOMBS.values(), ids=BOMBS)
+def test_values_are_counted_exactly(args: Any) -> None:
+    blob = packed({"message_id": b"id"}, "echo", args)
+    number = 5 + count_items(args)  # three of the event, two of the header
+    assert Codec(max_items=number).decode(blob).args == args
+    assert reason_of(blob, Codec(max_items=number - 1)) == "too_many_items"
+
+
+FLAT = {
+    "map": b"\xdf"
+    + struct.pack(">I", 3000)
+    + b"".join(b"\xcd%c%c\xc0" % divmod(key, 256) for key in range(3000)),
+    "array": b"\xdd" + struct.pack(">I", 6000) + b"\xc0" * 6000,
+}
+
+
+@pytest.mark.parametrize("args", FLAT.values(), ids=FLAT)
+def test_one_long_container_is_refused_by_what_it_claims(args: bytes) -> None:
+    blob = b"\x93\x81\xaamessage_id\xa2id\xa4echo" + args
+    assert reason_of(blob, Codec(max_items=6005)) == ""
+    assert reason_of(blob, Codec(max_items=6004)) == "too_many_items"
+    assert reason_of(blob, Codec(max_items=5990)) == "too_many_items"
+    assert reason_of(blob[:-1], Codec(max_items=5990)) == "malformed"
+
+
+@pytest.mark.parametrize("size", [1, 262_144, 262_145, 1_000_000])
+def test_slices_make_the_whole(size: int) -> None:
+    value = [b"x" * size, {"key": list(range(size // 4))}, "\u044f" * size]
+    for blob in (packed(*value), memoryview(packed(*value) + b"trailing")):
+        unpacker = msgpack.Unpacker(max_buffer_size=len(blob))
+        assert in_slices(unpacker, unpacker.unpack, blob) == value
+    unpacker = msgpack.Unpacker(max_buffer_size=len(blob))
+    with pytest.raises(msgpack.OutOfData):
+        in_slices(unpacker, unpacker.unpack, packed(*value)[:-1])
+
+
+def test_other_threads_run_while_much_is_decoded() -> None:
+    """No single call of MessagePack sees more than a slice."""
+    fed: list[int] = []
+
+    class Watched(msgpack.Unpacker):
+        def feed(self, piece: Any) -> None:
+            fed.append(len(piece))
+            super().feed(piece)
+
+    unpacker = Watched(max_buffer_size=2 << 20)
+    assert len(in_slices(unpacker, unpacker.unpack, packed(*[0] * (1 << 20)))) == 1 << 20
+    assert max(fed) <= 1 << 18
