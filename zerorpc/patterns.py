@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import reprlib
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from zerorpc.errors import (
@@ -40,7 +40,12 @@ class ReqRep:
 
     def serve(self, answering: Answering, functor: Any, args: Any) -> None:
         """Run the method and send its result."""
-        answering.finish(OK, [functor(*args)])
+        result = functor(*args)
+        try:
+            answering.finish(OK, [result])
+        except (TypeError, ValueError, OverflowError) as error:
+            _explain(error, f"what {_name_of(functor)} returned", result)
+            raise
 
     def accept_answer(self, event: Event) -> bool:
         """Tell whether a first answer belongs to this pattern."""
@@ -65,7 +70,11 @@ class ReqStream:
         try:
             send = answering.send
             for item in iterator:
-                send(STREAM, item)
+                try:
+                    send(STREAM, item)
+                except (TypeError, ValueError, OverflowError) as error:
+                    _explain(error, f"an item of {_name_of(functor)}")
+                    raise
         finally:
             # Generators have one, and files; the iterators of lists have nothing to give back.
             close = getattr(iterator, "close", None)
@@ -98,6 +107,42 @@ BY_ANSWER: dict[str, Pattern] = {
 def iter_nothing() -> Iterator[Any]:
     """Return an iterator over no items, for answers that are no stream."""
     return iter(())
+
+
+# -- values that cannot travel -------------------------------------------------------------------
+
+
+def _explain(error: Exception, what: str, result: Any = None) -> None:
+    """Raise `error` so that it says what to do about a method's value that cannot be packed.
+
+    Returns where the error is another one, such as a hook's.
+    """
+    # Hooks run within the same call, so where it was raised decides.
+    if not _is_of_packing(error):
+        return
+    advice = ""
+    if isinstance(result, Iterable) and f"{type(result).__name__!r}" in str(error):
+        advice = "; decorate the method with @zerorpc.stream, or return a list"
+    elif isinstance(error, TypeError):
+        advice = "; types of your own can travel by Context.register_type"
+    if isinstance(error, UnicodeEncodeError):
+        error.reason = f"{error.reason}; so {what} cannot travel"  # its text is not in `args`
+    else:
+        error.args = (f"{what} cannot travel: {error}{advice}",)
+    # The library's own frames say nothing that this text does not.
+    raise error.with_traceback(None) from None
+
+
+def _is_of_packing(error: Exception) -> bool:
+    frames = error.__traceback__
+    while frames is not None and frames.tb_next is not None:
+        frames = frames.tb_next
+    module = frames.tb_frame.f_globals.get("__name__", "") if frames is not None else ""
+    return module == "zerorpc.wire" or module.startswith("msgpack")
+
+
+def _name_of(functor: Any) -> str:
+    return str(getattr(functor, "__name__", "the method"))
 
 
 # -- errors on the wire --------------------------------------------------------------------------
