@@ -8,10 +8,21 @@ that a race with the loop can do is one heartbeat too many.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from zerorpc.channel import Channel
+from zerorpc.errors import RemoteProtocolError
 from zerorpc.multiplexer import Multiplexer
-from zerorpc.wire import Blob, Frames, envelope_of, is_id, is_long_envelope, peek_header
+from zerorpc.wire import (
+    Blob,
+    Frames,
+    beats_first,
+    envelope_of,
+    is_id,
+    is_long_envelope,
+    message_version,
+    peek_header,
+)
 
 
 def overdue(multiplexer: Multiplexer, now: float, late: float) -> list[Frames]:
@@ -28,9 +39,16 @@ def unseen_calls(
     for frames in messages:
         if is_long_envelope(frames):
             continue
-        # Peers of v1 beat first, so nobody beats for them before the loop has seen the call.
         header = peek_header(frames[-1])
         channel_id = header.get("message_id")
-        if header.get("response_to") is None and is_id(channel_id) and header.get("v", 1) != 1:
+        if header.get("response_to") is None and is_id(channel_id) and _may_beat(header):
             channels.append(multiplexer.serving_channel(envelope_of(frames), channel_id, "", now))
     return channels
+
+
+def _may_beat(header: dict[Any, Any]) -> bool:
+    """Tell whether the caller, by the version it claims, expects heartbeats before it sent any."""
+    try:
+        return not beats_first(message_version(header))
+    except RemoteProtocolError:
+        return False  # the loop will refuse the call

@@ -49,6 +49,7 @@ from zerorpc.wire import (
     Envelope,
     Event,
     Id,
+    grants_by_heartbeat,
 )
 
 # Two beats may be missed; the half is for what is late: a timer, a packet, the next scan.
@@ -216,7 +217,7 @@ class Channel:
             if self.is_passive:
                 self._wake_up()
             # Peers of v3 send `[0]` too, out of habit: not a grant.
-            return self._receive_credit(args) if self.version < VERSION else QUIET
+            return self._receive_credit(args) if grants_by_heartbeat(self.version) else QUIET
         if name == MORE:
             return self._receive_credit(args)
         # The other way round it means nothing: the one that was called ends by an ERR.

@@ -215,7 +215,6 @@ class Context(_ZmqContext):
     def hook_client_handle_remote_error(self, event: Event) -> BaseException | None:
         """Return the exception to raise for an ERR instead of `RemoteError`, or None."""
         chosen: BaseException | None = None
-        # All are asked, as in stock, where the last that has an answer wins.
         for functor in self.middleware.hooks["client_handle_remote_error"]:
             # All are asked and the last who has an answer wins, as in stock.
             chosen = functor(event) or chosen

@@ -33,8 +33,10 @@ from zerorpc.wire import (
     Envelope,
     Event,
     Frames,
+    beats_first,
     envelope_of,
     error_args,
+    grants_by_heartbeat,
     is_id,
     is_long_envelope,
     message_version,
@@ -177,7 +179,7 @@ class Multiplexer:
             self.limits,
             False,  # is_opener
             self.interval,
-            version < 2,  # is_passive
+            beats_first(version),  # is_passive
             version,
         )
 
@@ -292,7 +294,8 @@ class Multiplexer:
         more = channel.grant(max(_LEAST_SHARE, _SHARED_WINDOW // len(self.channels)))
         if not more:
             return None
-        return self._control(channel, HEARTBEAT if channel.version < VERSION else MORE, [more])
+        name = HEARTBEAT if grants_by_heartbeat(channel.version) else MORE
+        return self._control(channel, name, [more])
 
     def close(self, channel: Channel) -> Frames | None:
         """End a conversation from this side; returns the message that tells the peer, if any."""

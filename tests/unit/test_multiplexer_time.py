@@ -192,6 +192,9 @@ def test_calls_that_the_loop_has_not_seen_can_be_beaten_for() -> None:
             [b"C", b"", blob({"message_id": b"version 1"}, "add", [])],
             [b"D", b"", on(open_one, "_zpc_hb", [0])],
             [b"E", b"", b"\xc1"],
+            # The loop takes the one for a peer of version 1, and refuses the other.
+            [b"F", b"", blob({"message_id": b"older", "v": 0}, "add", [])],
+            [b"G", b"", blob({"message_id": b"garbage", "v": "x"}, "add", [])],
         ],
         7.0,
     )
