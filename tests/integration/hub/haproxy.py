@@ -24,7 +24,7 @@ from tests.integration.faults.outcome import VALUE, outcome_of
 from tests.integration.faults.processes import ServerProcess, wait_until
 from tests.integration.faults.size import Facts, Size
 from tests.integration.hub.process import HubProcess
-from tests.integration.hub.rolling import at_once
+from tests.integration.hub.stage import at_once
 from tests.programs import require
 
 CONFIG = """\

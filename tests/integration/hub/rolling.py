@@ -5,10 +5,10 @@ from __future__ import annotations
 import signal
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import gevent
 
@@ -17,13 +17,13 @@ from tests.integration.faults.outcome import VALUE, outcome_of
 from tests.integration.faults.processes import PATIENCE, ServerProcess, wait_until
 from tests.integration.faults.size import Facts, Size
 from tests.integration.hub.process import HubProcess
-
-A = TypeVar("A")
-B = TypeVar("B")
+from tests.integration.hub.stage import Caller, at_once, kinds
+from tests.interop.peer_process import Peer
 
 IN_FLIGHT = 500
 STREAMS_AT_A_TIME = 20
 ITEMS = 300
+STRANGERS_CALLS = 20
 
 
 class Load:
@@ -73,13 +73,6 @@ class Load:
             self.wrong.append(repr(value))
 
 
-def at_once(functor: Callable[[A], B], values: Iterable[A]) -> list[B]:
-    """Return what a function makes of each value: processes take long to start."""
-    started = [gevent.spawn(functor, each) for each in values]
-    gevent.joinall(started, raise_error=True)
-    return [each.get() for each in started]
-
-
 class Mesh:
     """Hubs, and workers that are connected to all of them."""
 
@@ -97,6 +90,12 @@ class Mesh:
 
     def _work(self) -> ServerProcess:
         return self._stack.enter_context(ServerProcess(",".join(self.backs), connect=1))
+
+    def stranger(self) -> Caller:
+        """Start a client that knows nothing of hubs, if there is stock; each call is made anew."""
+        peer = Peer(kinds()[0])
+        self._stack.callback(peer.quit)
+        return Caller(peer)
 
     def await_workers(self) -> None:
         """Wait until every hub has every worker."""
@@ -137,11 +136,12 @@ def rolling_restart(size: Size) -> Facts:
     with mesh(hubs=2, workers=3) as there, zerorpc.Client(there.fronts) as client:
         wait_until(lambda: up(client) == 2, "both hubs are connected")
         load = Load(client)
+        stranger = there.stranger()
         replaced = 0
         while load.calls < calls or load.streams < streams or replaced < times:
             before = load.calls
             if replaced % 2:
-                there.replace_worker(replaced // 2 % 3)
+                _calling(stranger, there, lambda: there.replace_worker(replaced // 2 % 3))  # noqa: B023
             else:
                 there.replace_hub(replaced // 2 % 2)
             replaced += 1
@@ -150,6 +150,19 @@ def rolling_restart(size: Size) -> Facts:
         load.end()
     assert set(load.kinds) == {VALUE}
     return {"calls": load.calls, "streams": load.streams, "replaced": replaced}
+
+
+def _calling(stranger: Caller, there: Mesh, replace: Callable[[], None]) -> None:
+    """Replace something while a client of the first hub, perhaps stock, calls through it."""
+    stranger.connect(there.fronts[0])
+    replacing = gevent.spawn(replace)
+    calls = 0
+    while not replacing.ready():
+        stranger.call(STRANGERS_CALLS, "echo", "it")
+        calls += STRANGERS_CALLS
+        assert stranger.values(calls) == ["it"] * calls
+    replacing.get()
+    stranger.disconnect()
 
 
 SCENARIOS = (rolling_restart,)

@@ -5,20 +5,24 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
+
+import gevent
 
 import zerorpc
 from tests.integration.faults.outcome import Calls, Outcome
 from tests.integration.faults.processes import PATIENCE, wait_until
 from tests.integration.hub.process import HubProcess
-from tests.integration.hub.rolling import at_once
 from tests.interop.peer_process import Peer, PeerError, absence
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 FAR_AWAY = 600.0  # a heartbeat interval so long that nothing can have been noticed by it
 _names = itertools.count()
@@ -29,6 +33,13 @@ def kinds() -> tuple[str, ...]:
     reason = absence("stock")
     assert not (reason and os.environ.get("CI")), reason
     return ("ours",) if reason else ("stock", "ours")
+
+
+def at_once(functor: Callable[[A], B], values: Iterable[A]) -> list[B]:
+    """Return what a function makes of each value: processes take long to start."""
+    started = [gevent.spawn(functor, each) for each in values]
+    gevent.joinall(started, raise_error=True)
+    return [each.get() for each in started]
 
 
 class Stage:
@@ -75,11 +86,9 @@ class Stage:
 
     def caller(self, kind: str) -> Caller:
         """Start a client in a process of its own."""
-        peer = self.start(kind)
-        peer.ask(
-            "connect", name="c", how="connect", endpoint=self.front, heartbeat=600, timeout=None
-        )
-        return Caller(peer)
+        caller = Caller(self.start(kind))
+        caller.connect(self.front)
+        return caller
 
     def await_stats(self, what: str, **numbers: int) -> None:
         """Wait until the hub counts what it should."""
@@ -92,6 +101,17 @@ class Caller:
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
         self._futures: list[Future[Any]] = []
+
+    def connect(self, endpoint: str) -> None:
+        """Open its client, with no calls so far."""
+        self._futures = []
+        self.peer.ask(
+            "connect", name="c", how="connect", endpoint=endpoint, heartbeat=600, timeout=None
+        )
+
+    def disconnect(self) -> None:
+        """Close its client."""
+        self.peer.ask("close", name="c")
 
     def call(self, count: int, method: str, *args: Any) -> None:
         """Begin so many calls."""
