@@ -362,16 +362,6 @@ def grants_by_heartbeat(version: int) -> bool:
     return version < VERSION
 
 
-def beats_first(version: int) -> bool:
-    """Tell whether peers of protocol `version` send the first heartbeat of a channel themselves."""
-    return version < 2
-
-
-def grants_by_heartbeat(version: int) -> bool:
-    """Tell whether peers of protocol `version` grant credit in heartbeats, not in `_zpc_more`."""
-    return version < VERSION
-
-
 def time_left(header: Mapping[Any, Any]) -> float | None:
     """Return for how many seconds the caller will wait, None where a header does not tell."""
     deadline_ms = header.get("deadline_ms")
