@@ -42,7 +42,9 @@ class Replace(ABC):
         environment: Mapping[str, str] | None = None,
         meanwhile: Callable[[], object] | None = None,
     ) -> NoReturn:
-        """Hand over these descriptors and variables; raises `OSError` where it cannot be done.
+        """Hand over these descriptors and variables.
+
+        Raises `OSError` where it cannot be done, and `Refused` if it should not, after all.
 
         `meanwhile` is called in a copy of this process, with everything that it has, as soon as the
         new one has begun to start, which takes a while; when it returns the copy ends.

@@ -19,7 +19,7 @@ _TRIAL_S = 60.0
 
 
 class SameCommandLine(Replace):
-    """What a core calls; `before` is called last, to let go of what the new process opens anew.
+    """What a core calls; `before` is called last, and may wait, or refuse after all.
 
     `in_copy` does so in the copy that serves meanwhile.
     """
@@ -64,7 +64,7 @@ class SameCommandLine(Replace):
                 if meanwhile is not None:
                     is_starting = self._leave_copy(kept, meanwhile)
                 os.execve(sys.executable, sys.orig_argv, {**os.environ, **(environment or {})})
-            except OSError:
+            except BaseException:
                 for descriptor in kept:
                     os.set_inheritable(descriptor, False)
                 if is_starting is not None:

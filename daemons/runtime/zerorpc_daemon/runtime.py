@@ -256,7 +256,8 @@ class Runtime(Generic[C]):
                 self._core.upgrade(config, replace)
             except Exception as error:
                 self._log_refusal("replacement refused", error)
-            self._notifier.ready(self._core.status())
+            if self._life.phase is Phase.RUNNING:
+                self._notifier.ready(self._core.status())
 
     def _close_admin(self) -> None:
         if self._listener is not None:
@@ -264,7 +265,13 @@ class Runtime(Generic[C]):
 
     def _say_goodbye(self) -> None:
         self._log.info("replacing the process")
-        self._journal.drain(_FLUSH_S)
+        # In a thread: a log that nobody reads must not hold up what is in progress.
+        _in_thread(self._journal.drain, _FLUSH_S)
+        # Signals wait by now. Of one that came before, the new process would never know.
+        while not self._happened.empty():
+            gevent.sleep(0)
+        if self._life.phase is not Phase.RUNNING:
+            raise Refused("it is about to end")
 
     def _keep_pulse(self) -> None:
         while True:

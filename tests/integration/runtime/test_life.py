@@ -145,3 +145,14 @@ def test_the_process_is_replaced_with_what_it_has_in_hand(tmp_path: Path) -> Non
         daemon.hear("draining")
         daemon.do("finish", name="rye")
         assert daemon.wait() == 0
+
+
+def test_whoever_is_asked_to_end_makes_no_new_process_of_itself(tmp_path: Path) -> None:
+    with running(tmp_path) as daemon:
+        daemon.do("begin", name="rye")
+        daemon.signal(signal.SIGUSR2)
+        daemon.signal(signal.SIGTERM)
+        assert daemon.hear("replacement refused")["problems"] == ["it is about to end"]
+        daemon.do("finish", name="rye")
+        assert daemon.wait() == 0
+        assert sum(line["event"] == "ready" for line in daemon.lines) == 1
