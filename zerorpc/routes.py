@@ -94,12 +94,17 @@ class Routes:
         # Looked through anew for each call, about 0.2 us a socket: clients have few, and a list in
         # order would have to follow every end of a call.
         self._turn = (self._turn + 1) % len(drivers)  # takes turns among those with equally few
-        ready = [driver for driver in drivers if driver.is_up and not driver.is_draining]
-        # Better one that is about to stop than one that is not there; if none is, any may come
-        # back.
-        candidates = ready or [driver for driver in drivers if driver.is_up] or drivers
+        ready = [driver for driver in drivers if driver.is_inviting]
+        candidates = ready or self._left_over()
         turn = self._turn % len(candidates)
         return min(candidates[turn:] + candidates[:turn], key=_open_calls)
+
+    def _left_over(self) -> list[Driver]:
+        """Return those to choose from where all are away, or about to stop."""
+        up = [driver for driver in self._drivers if driver.is_up]
+        # Better one that has only said so than one that refuses, and one that refuses than one that
+        # is not there; if none is, any may come back.
+        return [driver for driver in up if not driver.is_draining] or up or self._drivers
 
     def statistics(self) -> dict[str, Any]:
         """Return the counters of each socket under each of its endpoints."""

@@ -10,6 +10,7 @@ import pytest
 
 import zerorpc
 from tests.integration.faults.raw_peer import RawPeer
+from tests.integration.raw_server import RawServer
 from tests.integration.running import (
     ANY_PORT,
     FAR_AWAY,
@@ -145,6 +146,24 @@ def test_who_has_heard_that_a_server_drains_does_not_ask_it(
     assert [each.get(timeout=PATIENCE) for each in asking] == ["other"] * 10
     assert stopping.server.statistics()["refused"] == {}
     assert list(stream) == list(range(2, 3000))
+    stopping.release()
+
+
+def test_one_that_only_said_so_is_better_than_one_that_refuses(
+    stopping: Stopping, dial: Dial
+) -> None:
+    """As where a hub passes on what its worker said of itself."""
+    with RawServer() as raw:
+        client = dial(raw.endpoint)
+        calling = begin(client.method)
+        raw.answer(raw.take(), "OK", [1], draining=True)
+        assert outcome(calling) == 1
+        client.connect(stopping.endpoint)
+        wait_until(lambda: len(up(client)) == 2, "both are up")
+        stopping.stop()
+        calling = begin(client.who)  # refused by the server that drains
+        raw.answer(raw.take(), "OK", ["raw"], draining=True)
+        assert outcome(calling) == "raw"
     stopping.release()
 
 

@@ -62,7 +62,7 @@ class Driver:
         self.interval = multiplexer.interval
         self.connections = 0
         self._heard = 0.0
-        self._draining_until = 0.0
+        self._draining_until = self._marked_until = 0.0
         limits = multiplexer.limits
         self._is_server = multiplexer.is_server
         self.on_requests: Callable[..., None] = refuse
@@ -101,17 +101,23 @@ class Driver:
 
     @property
     def is_draining(self) -> bool:
-        """Whether the server at the other end said just now that it is to stop."""
+        """Whether the server at the other end refused a call just now, because it is to stop."""
         return self._draining_until > 0.0 and monotonic() < self._draining_until
 
+    @property
+    def is_inviting(self) -> bool:
+        """Whether nothing speaks against a call here: it is up, and did not say that it drains."""
+        if self._marked_until > 0.0 and monotonic() < self._marked_until:
+            return False
+        return self.is_up and not self.is_draining
+
     def mark_draining(self, *, for_good: bool) -> None:
-        """Take note that the server refuses calls because it is to stop.
+        """Take note that the server refused a call because it is to stop.
 
         With `for_good` it is not asked again until there is another connection: a call that crosses
         its hanging up would be lost.
         """
-        until = math.inf if for_good else monotonic() + _ASK_AGAIN_S
-        self._draining_until = max(self._draining_until, until)
+        self._draining_until = math.inf if for_good else monotonic() + _ASK_AGAIN_S
 
     def connect(self, endpoint: str) -> str:
         """Connect a client's socket, to this one endpoint."""
@@ -314,10 +320,10 @@ class Driver:
         now = self._heard = monotonic()
         multiplexer = self.multiplexer
         step = multiplexer.receive(batch, now)
-        # Before anyone is woken who may call again. A hub's worker that says so does not speak for
-        # the hub, but to pass that by for a second harms nobody.
+        # Before anyone is woken who may call again. It is only a preference: where a hub's worker
+        # says so, the hub itself goes on to take calls.
         if step.is_peer_draining and self.pump.has_one_peer:
-            self.mark_draining(for_good=False)
+            self._marked_until = monotonic() + _ASK_AGAIN_S
         self._perform(step)
         if multiplexer.deadline is not None and multiplexer.deadline < self._armed:
             self._arm(multiplexer.deadline)
@@ -348,7 +354,7 @@ class Driver:
     def _on_connection(self, is_up: bool, endpoint: str) -> None:
         self.connections += 1 if is_up else -1
         # What answers there from now on is, as far as one can tell, another server.
-        self._draining_until = 0.0
+        self._draining_until = self._marked_until = 0.0
         if self._is_server:
             # Which client it was libzmq does not say; whom a heartbeat does not reach, it was.
             if not is_up and self.multiplexer.channels:
