@@ -18,7 +18,7 @@ import zmq
 
 from zerorpc.checks import check_timeout
 from zerorpc.context import Context
-from zerorpc.errors import ClosedError, RemoteProtocolError, TimeoutExpired
+from zerorpc.errors import ClosedError, EndpointError, RemoteProtocolError, TimeoutExpired
 from zerorpc.limits import Limits
 from zerorpc.methods import expose
 from zerorpc.patterns import describe_exception
@@ -114,8 +114,14 @@ class Pusher(_OneWay):
         return remote_method(self, name)
 
     def __call__(self, method: str | bytes, *args: Any) -> None:
-        """Send `method` and its arguments; returns before anyone has received them."""
+        """Send `method` and its arguments; returns before anyone has received them.
+
+        Raises `EndpointError` while there is nowhere to send to.
+        """
         self._pump.check_usable()
+        if not (self._places.connected or self._places.bound):
+            kind = type(self).__name__.lower()
+            raise EndpointError(f"this {kind} has no endpoint: connect() or bind() first")
         if self._is_closing:
             raise ClosedError("this socket cannot be used: it was closed")
         # Always the general encoding: without an answer to wait for, 1 us is not what limits.
@@ -189,6 +195,8 @@ class Puller(_OneWay):
         self._pump.check_usable()
         if self._workers is not None:
             raise RuntimeError("this puller is running already")
+        if not self.endpoints:
+            _log.warning("run() without an endpoint: nothing arrives before bind() or connect()")
         # One at a time, in order of arrival: what is said in a row is to be heard in a row.
         self._workers = workers = Workers(self._serve, 1, self._on_idle)
         self._pump.on_batch = self._on_batch  # only now, so that a puller can be dropped

@@ -97,6 +97,9 @@ class Server(SocketBase):
         self._driver.pump.check_usable()
         if self._is_running:
             raise RuntimeError(f"server {self._name} is running already")
+        if not self.endpoints:
+            # No error, as another greenlet may bind it yet.
+            _log.warning("%s: run() without an endpoint: bind() or connect()", self._name)
         self._is_running = True
         self._workers = Workers(
             partial(serve_call, self._service), self._pool_size, self._is_idle.set, is_wanted

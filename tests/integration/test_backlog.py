@@ -125,6 +125,7 @@ def test_everyone_who_waits_for_room_goes_on_in_order(keep: Keep) -> None:
     puller = keep(zerorpc.Puller({"note": lambda number, _: received.append(number)}))
     pusher = keep(zerorpc.Pusher(limits=zerorpc.Limits(backlog_bytes=LITTLE)))
     (endpoint,) = puller.bind(ANY_PORT)
+    pusher.connect("tcp://127.0.0.1:1")  # where nobody is yet
     pushing = [begin(pusher.note, number, bytes(LITTLE // 5)) for number in range(count)]
     assert not pushing[-1].ready()
     pusher.connect(endpoint)
@@ -141,6 +142,7 @@ def test_who_gives_up_waiting_for_room_leaves_nothing_behind(keep: Keep, dial: D
     bounds = zerorpc.Limits(backlog_bytes=0)
     pusher = keep(zerorpc.Pusher(timeout=0.01, limits=bounds))
     client = dial("tcp://127.0.0.1:1", limits=bounds)
+    pusher.connect("tcp://127.0.0.1:1")
     pusher.fill()
     filling = begin(client.fill, timeout=None)
     for _ in range(3):

@@ -292,3 +292,31 @@ def test_resolvers_are_asked_in_turn(serve: Serve, dial: Dial, context: zerorpc.
     assert client.connect("echo") == [endpoint]
     gevent.sleep(0)
     assert client.echo(1) == 1
+
+
+@pytest.mark.parametrize("kind", [zerorpc.Client, zerorpc.Pusher, zerorpc.Publisher])
+def test_nothing_is_sent_to_nowhere(keep: Keep, kind: Any) -> None:
+    sender = keep(kind())
+    told = f"this {kind.__name__.lower()} has no endpoint"
+    with pytest.raises(zerorpc.EndpointError, match=told):
+        sender.note("lost")
+    endpoint = sender.bind(ANY_PORT)
+    sender.disconnect(endpoint)
+    with pytest.raises(zerorpc.EndpointError, match=told):
+        sender.note("lost")
+
+
+@pytest.mark.parametrize("kind", [zerorpc.Server, zerorpc.Puller, zerorpc.Subscriber])
+def test_who_serves_nowhere_is_warned(
+    keep: Keep, kind: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = keep(kind(ECHO))
+    running = begin(server.run)
+    wait_until(lambda: "without an endpoint" in caplog.text, "the warning")
+    server.bind(ANY_PORT)
+    server.stop()
+    running.get(timeout=PATIENCE)
+    caplog.clear()
+    server.stop()
+    server.run()
+    assert "without an endpoint" not in caplog.text

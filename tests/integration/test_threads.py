@@ -189,6 +189,7 @@ def test_a_pusher_closed_from_another_thread_sends_what_it_has(keep: Keep) -> No
     puller = keep(zerorpc.Puller({"note": received.append}))
     pusher = keep(zerorpc.Pusher())
     (endpoint,) = puller.bind(ANY_PORT)
+    pusher.connect("tcp://127.0.0.1:1")
     for number in range(100):
         pusher.note(number)  # to nobody yet, so that it has to wait
     InThread(pusher.close).result()
