@@ -12,6 +12,7 @@ from typing import Any
 
 import gevent
 import gevent.socket
+from gevent.pool import Group
 from prometheus_client import Metric
 
 from zerorpc.errors import EndpointError
@@ -36,6 +37,7 @@ class HubCore(Core[Config]):
     def __init__(self, config: Config, log: EventLog) -> None:
         self._config, self._log = config, log
         self.proxies: dict[str, Proxy] = {}
+        self._retiring = Group()
         self._stopped: float | None = None  # when the process of before has stopped to serve
         steering = Steering(self.proxies, log)
         self.commands, self.views = steering.commands, steering.views
@@ -91,6 +93,8 @@ class HubCore(Core[Config]):
         """Have a copy of this process serve until the new one has started and asks for all."""
         # All that the new process might fail at is done by this one, which goes on if it does.
         self.reload(config)
+        # They are not handed over: nobody there would know what they are.
+        self._retiring.join()
         end = handover.OldEnd()
         try:
             replace([end.descriptor], end.environment, partial(self._serve_until_asked, end))
@@ -168,7 +172,7 @@ class HubCore(Core[Config]):
             change.apply()
         for name in self.proxies.keys() - wanted.keys():
             # Not waited for: whoever asked for the reload would take it for hanging.
-            gevent.spawn(self._retire, self.proxies.pop(name))
+            self._retiring.start(gevent.Greenlet(self._retire, self.proxies.pop(name)))
         self.proxies |= added
 
     def _retire(self, proxy: Proxy) -> None:

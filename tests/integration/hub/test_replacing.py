@@ -168,3 +168,23 @@ def test_callers_are_told_where_no_new_process_comes(start: Start, work: Work, d
     with pytest.raises(zerorpc.LostRemote):
         outcome(call)
     service.gate.open()
+
+
+def test_a_hub_that_goes_is_drained_before_the_process_is_replaced(
+    start: Start, work: Work, dial: Dial
+) -> None:
+    stays = "drain_timeout: 60s\nhubs:\n  a: {in: 'tcp://127.0.0.1:*', out: 'tcp://127.0.0.1:*'}\n"
+    hub = start(stays + "  b: {in: 'tcp://127.0.0.1:*', out: 'tcp://127.0.0.1:*'}\n")
+    service = Service()
+    work(service, hub.endpoint("out", "b"))
+    hub.await_workers(1, "b")
+    call = begin(dial(hub.endpoint("in", "b")).enter)
+    service.gate.await_entered()
+    hub.write(stays)
+    hub.signal(signal.SIGUSR2)
+    wait_until(lambda: list(hub.ask("/stats")["hubs"]) == ["a"], "the other goes")
+    assert hub.events("replacing the process") == []
+    service.gate.open()
+    assert outcome(call) == "passed"
+    hub.await_event("taken over")
+    assert list(hub.ask("/stats")["hubs"]) == ["a"]
