@@ -158,11 +158,11 @@ def rehearse_make(command: str) -> str:
 
 
 def rehearse_pip(command: str) -> str:
-    """Check that what `pip install` names is this distribution and its extras."""
+    """Check that what `pip install` names is this distribution, or its folder, and its extras."""
     wanted = shlex.split(command)[2:]
     extras = set(metadata.metadata("zerorpc-mesh").get_all("Provides-Extra") or ())
     for word in wanted:
-        found = re.fullmatch(r"zerorpc-mesh(?:\[([\w,]+)\])?", word)
+        found = re.fullmatch(r"(?:zerorpc-mesh|\.)(?:\[([\w,]+)\])?", word)
         if found is None or not extras >= set(found[1].split(",") if found[1] else ()):
             return f"{word} is not zerorpc-mesh with some of its extras {sorted(extras)}"
     return ""

@@ -40,6 +40,7 @@ deaf
 $ make demo
 ...
 $ pip install 'zerorpc-mesh[daemons]'
+$ pip install '.[daemons]'
 ```
 
 ```python
