@@ -28,17 +28,24 @@ _LEFT = "hung up on while calls were open"
 Batch = tuple[int, int]
 
 
+class Supply:
+    """What one client will say, over and over again: `count` calls of `size` bytes each."""
+
+    def __init__(self, script: Script, index: int, inflight: int) -> None:
+        least = _PREPARED_LARGE if script.is_large else _PREPARED
+        self.count = max(least, _SPARE_FACTOR * inflight)
+        numbers = range(index * self.count, (index + 1) * self.count)
+        requests = [script.request(b"%08x" % number) for number in numbers]
+        self.size = len(requests[0])
+        self.calls = memoryview(b"".join(requests))
+
+
 class Caller(Line):
     """One client; answers may come in any order, and are booked as if the oldest came first."""
 
-    def prepare(self, script: Script, index: int, inflight: int) -> None:
-        """Lay out what will be said, and over again."""
-        least = _PREPARED_LARGE if script.is_large else _PREPARED
-        self._count = max(least, _SPARE_FACTOR * inflight)
-        numbers = range(index * self._count, (index + 1) * self._count)
-        requests = [script.request(b"%08x" % number) for number in numbers]
-        self._size = len(requests[0])
-        self._prepared = memoryview(b"".join(requests))
+    def begin(self, script: Script, supply: Supply) -> None:
+        """Take what is to be said."""
+        self._count, self._size, self._prepared = supply.count, supply.size, supply.calls
         self._script, self._at = script, 0
         self._rest, self._heard = b"", 0
         self._buffer = bytearray(_READ_BYTES if script.is_large else 0)
@@ -130,10 +137,12 @@ def percentile(spans: Sequence[Batch], share: float) -> float:
 def measure(arguments: argparse.Namespace) -> dict[str, float]:
     """Be the clients of one run."""
     script, poll = SCRIPTS[arguments.script](), select.epoll()
+    # First of all: on a busy machine it may take seconds, in which no PING would be answered.
+    supplies = [Supply(script, i, arguments.inflight) for i in range(arguments.connections)]
     callers = {}
-    for index in range(arguments.connections):
+    for supply in supplies:
         caller = Caller(connect(arguments.endpoint), poll, b"DEALER")
-        caller.prepare(script, index, arguments.inflight)
+        caller.begin(script, supply)
         callers[caller.fd] = caller
     drive(poll, callers, arguments.inflight, arguments.warmup)
     sessions = {"middle_us": arguments.middle_pid, "worker_us": arguments.worker_pid}
