@@ -16,7 +16,8 @@ class Limits(NamedTuple):
     `channels` bounds the open conversations of a socket, `channels_per_peer` those of one peer.
     `window` and `window_bytes` bound what a stream's receiver promises when no `slots` are given;
     `unread_bytes` is where a conversation whose reader does not keep up is broken off.
-    `backlog_bytes` bounds, per peer, what waits because the peer or the network takes no more.
+    `waiting_bytes` bounds the calls of a server, and the messages of a Puller, that wait for their
+    turn; `backlog_bytes`, per peer, what waits because the peer or the network takes no more.
     """
 
     # A tuple and no dataclass, as all constant records here: a process that starts makes the
@@ -35,6 +36,7 @@ class Limits(NamedTuple):
     window_bytes: int = 16 << 20
     # Honest peers meet this only if their items grow a thousandfold within one window.
     unread_bytes: int = 1 << 30
+    waiting_bytes: int = 256 << 20
     backlog_bytes: int = 64 << 20
 
 

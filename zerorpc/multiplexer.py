@@ -105,7 +105,7 @@ class Multiplexer:
                 if event.header.get("response_to") is not None:
                     self._route(envelope, event, len(blob), now, step)
                 elif is_server:
-                    self._accept(envelope, event, now, step)
+                    self._accept(envelope, event, len(blob), now, step)
                 else:
                     raise RemoteProtocolError("unexpected_request", event.name)
             except RemoteProtocolError as error:
@@ -144,7 +144,7 @@ class Multiplexer:
         elif effect is DROPPED:
             raise RemoteProtocolError("unexpected_event", event.name)
 
-    def _accept(self, envelope: Envelope, event: Event, now: float, step: Step) -> None:
+    def _accept(self, envelope: Envelope, event: Event, size: int, now: float, step: Step) -> None:
         header = event.header
         channel_id = header.get("message_id")
         version = message_version(header)
@@ -164,7 +164,7 @@ class Multiplexer:
         if event.name == PING:
             self.admission.note_ping(envelope, channel)
         left = time_left(header)
-        step.opened.append(Request(channel, event, None if left is None else now + left))
+        step.opened.append(Request(channel, event, None if left is None else now + left, size))
 
     def serving_channel(
         self, envelope: Envelope, channel_id: Any, method: str, now: float, version: int = VERSION

@@ -17,7 +17,7 @@ from zerorpc.errors import ClosedError
 from zerorpc.limits import Limits
 from zerorpc.methods import builtins, expose, service_name, shadowed_names
 from zerorpc.multiplexer import Multiplexer, statistics
-from zerorpc.serving import Service, is_wanted, serve_call
+from zerorpc.serving import Service, serve_call
 from zerorpc.sockets import SocketBase
 from zerorpc.step import Request
 from zerorpc.transport import Driver, Workers
@@ -25,6 +25,7 @@ from zerorpc.transport.driver import refuse
 from zerorpc.transport.interrupts import CtrlC, waking_on_signals
 from zerorpc.transport.parting import flush
 from zerorpc.transport.process import close_when_dropped
+from zerorpc.turns import Turns
 
 _log = logging.getLogger("zerorpc.server")
 
@@ -82,7 +83,8 @@ class Server(SocketBase):
             limits=self._limits,
         )
         self._driver = Driver(self._context, multiplexer)
-        self._service = Service(self._methods, self._context, self._driver)
+        self._turns = Turns(self._limits.waiting_bytes)
+        self._service = Service(self._methods, self._context, self._driver, self._turns)
         close_when_dropped(self, self._driver.close)
 
     # -- life --------------------------------------------------------------------------------
@@ -102,7 +104,10 @@ class Server(SocketBase):
             _log.warning("%s: run() without an endpoint: bind() or connect()", self._name)
         self._is_running = True
         self._workers = Workers(
-            partial(serve_call, self._service), self._pool_size, self._is_idle.set, is_wanted
+            partial(serve_call, self._service),
+            self._pool_size,
+            self._is_idle.set,
+            self._turns.is_wanted,
         )
         self._driver.on_requests = self._submit  # only now, so that a server can be dropped
         self._driver.pump.start_reading()
@@ -200,6 +205,8 @@ class Server(SocketBase):
             for channel in list(multiplexer.channels.values()):
                 self._driver.last_word(channel, "ClosedError", reason)
         if workers is not None:
+            for request in workers.pending:
+                self._turns.leave(request)
             workers.pending.clear()
             for worker in list(workers.busy):
                 # A method may close its own server; it then goes on to its end.
@@ -241,11 +248,16 @@ class Server(SocketBase):
         }
 
     def _submit(self, *requests: Request) -> None:
-        if self._workers is None:
+        workers = self._workers
+        if workers is None:
             return
         if self._driver.pump.is_backed_up:
             requests = tuple(each for each in requests if not self._is_put_off(each))
-        self._workers.submit(*requests)
+        if workers.limit is not None:
+            free = max(0, workers.limit - len(workers.busy))
+            waiting = (each for each in requests[free:] if self._may_wait(each))
+            requests = (*requests[:free], *waiting)
+        workers.submit(*requests)
 
     def _is_put_off(self, request: Request) -> bool:
         """Have a call wait while its peer does not take what others have answered it already.
@@ -255,11 +267,27 @@ class Server(SocketBase):
         pump, peer = self._driver.pump, request.channel.envelope[0]
         if pump.has_room(peer):
             return False
-        self._put_off += 1
-        pump.waitlist.add(partial(self._take_up, request), peer)
+        if self._may_wait(request):
+            self._put_off += 1
+            pump.waitlist.add(partial(self._take_up, request), peer)
         return True
 
     def _take_up(self, request: Request) -> None:
         self._put_off -= 1
-        if self._workers is not None:
-            self._workers.submit(request)
+        if self._turns.is_wanted(request):
+            self._turns.leave(request)
+            self._submit(request)
+
+    def _may_wait(self, request: Request) -> bool:
+        """Count a call among those that wait, or refuse it."""
+        if self._turns.enter(request):
+            return True
+        driver, channel = self._driver, request.channel
+        reason = f"calls of {self._turns.size_bytes} bytes wait, no more are taken"
+        driver.multiplexer.admission.refused["Overloaded"] += 1
+        # Refusals to a peer that never reads would pile up.
+        if not driver.pump.is_backed_up or driver.pump.has_room(channel.envelope[0]):
+            driver.last_word(channel, "Overloaded", reason)
+        else:
+            driver.multiplexer.fail(channel, ClosedError(reason))
+        return False

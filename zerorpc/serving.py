@@ -21,6 +21,7 @@ from zerorpc.patterns import BY_NAME, describe_exception
 from zerorpc.quoting import excerpt
 from zerorpc.step import Request
 from zerorpc.transport import Driver, Worker
+from zerorpc.turns import Turns
 from zerorpc.wire import ERR, Event, error_args
 
 _log = logging.getLogger("zerorpc.server")
@@ -32,16 +33,14 @@ class Service(NamedTuple):
     methods: Mapping[str, DecoratorBase]
     context: Context
     driver: Driver
-
-
-def is_wanted(request: Request) -> bool:
-    """Tell whether the caller of a call that waits for its turn is still there."""
-    return request.channel.state is OPEN
+    turns: Turns
 
 
 def serve_call(service: Service, request: Request) -> None:
     """Run one call in its worker greenlet; whatever happens in it stays in it."""
     channel = request.channel
+    if request.is_waiting:
+        service.turns.leave(request)
     if channel.state is not OPEN:
         return  # the caller went away while the call waited for its turn
     # Not checked while the call waits its turn: no timer is spent on it, only this look.

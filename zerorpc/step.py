@@ -7,11 +7,18 @@ from zerorpc.wire import Event, Frames
 
 
 class Request:
-    """An opening event on its new channel; not to be started after the instant `start_by`."""
+    """An opening event on its new channel; not to be started after the instant `start_by`.
 
-    __slots__ = ("channel", "event", "start_by")
+    `size` is that of the event in bytes; `is_waiting` while it is counted with those that wait.
+    """
 
-    def __init__(self, channel: Channel, event: Event, start_by: float | None) -> None:
+    __slots__ = ("channel", "event", "is_waiting", "size", "start_by")
+
+    def __init__(
+        self, channel: Channel, event: Event, start_by: float | None, size: int = 0
+    ) -> None:
+        self.is_waiting = False
+        self.size = size
         self.channel = channel
         self.event = event
         self.start_by = start_by
