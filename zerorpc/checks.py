@@ -1,4 +1,4 @@
-"""What may be given for arguments that are seconds or counts; who gives anything else is told so.
+"""What may be given for seconds, counts and topics; who gives anything else is told so.
 
 Pure. Found out where it is given, by name: a NaN that only some comparison meets later, in a timer
 or in the watchdog's thread, would stop what all others share.
@@ -6,6 +6,7 @@ or in the watchdog's thread, would stop what all others share.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import isnan
 from typing import Any
 
@@ -53,6 +54,20 @@ def check_count(name: str, value: Any) -> int | None:
     if value < 1:
         raise ValueError(f"{name}={value!r}: should be at least 1; None means no bound of its own")
     return value
+
+
+def check_topics(value: Any) -> tuple[str, ...] | None:
+    """Return the beginnings of the names of the wanted methods, None where all are wanted."""
+    if value is None:
+        return None
+    # One text is a sequence of texts as well, each of one letter.
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        raise TypeError(f"topics={value!r}: should be a list of texts")
+    topics = tuple(value)
+    for topic in topics:
+        if not isinstance(topic, str):
+            raise TypeError(f"topics: {topic!r} should be a text, as names are")
+    return topics
 
 
 def _number(name: str, value: Any, meaning: str) -> float:

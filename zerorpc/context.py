@@ -38,6 +38,9 @@ HOOKS = ("resolve_endpoint", "get_task_context", *CLIENT_HOOKS, *SERVER_HOOKS)
 
 _MAX_SOCKETS = 16384
 
+# What MessagePack has words of its own for.
+_CARRIED = (type(None), str, bytes, bytearray, memoryview, int, float, list, tuple, dict)
+
 # The instant (seconds, `time.monotonic`) until which the caller of the current handler waits.
 call_deadline: ContextVar[float | None] = ContextVar("zerorpc_call_deadline", default=None)
 
@@ -139,9 +142,11 @@ class Context(_ZmqContext):
 
         Both ends must register it; one that did not gets a `msgpack.ExtType`. Holds for clients and
         servers that are made afterwards. A type with several codes is sent under the last and read
-        under all. What MessagePack carries by itself (str, list, dict, int ... and their
-        subclasses) is never asked for. Raises `ValueError` for a code out of range or in use.
+        under all. Raises `TypeError` for what MessagePack carries by itself (str, list, dict
+        ... and their subclasses), as `pack` would never be asked; for `int` it is, beyond 64 bits.
+        Raises `ValueError` for a code out of range or in use.
         """
+        _check_type(type, code, pack, unpack)
         # MessagePack keeps the negative ones for itself (-1 is its timestamp).
         if not 0 <= code <= 127:
             raise ValueError(f"ext code {code} is not within 0 to 127")
@@ -242,6 +247,20 @@ class Context(_ZmqContext):
     def _run(self, name: str, *args: Any) -> None:
         for functor in self.middleware.hooks[name]:
             functor(*args)
+
+
+def _check_type(kind: Any, code: Any, pack: Any, unpack: Any) -> None:
+    """Raise `TypeError` for what cannot be registered, naming the argument."""
+    if not isinstance(kind, type):
+        raise TypeError(f"type={kind!r}: should be a class")
+    # What asks for it is C code that looks for these first, and their subclasses.
+    if issubclass(kind, _CARRIED) and kind is not int:
+        raise TypeError(f"type={kind.__name__}: travels by itself, so nobody would ask `pack`")
+    if not isinstance(code, int) or isinstance(code, bool):
+        raise TypeError(f"code={code!r}: should be a whole number, 0 to 127")
+    for name, functor in (("pack", pack), ("unpack", unpack)):
+        if not callable(functor):
+            raise TypeError(f"{name}={functor!r}: should be a function")
 
 
 def message_ids(start: int) -> Iterator[bytes]:

@@ -16,7 +16,7 @@ import gevent
 import gevent.event
 import zmq
 
-from zerorpc.checks import check_timeout
+from zerorpc.checks import check_timeout, check_topics
 from zerorpc.context import Context
 from zerorpc.errors import ClosedError, EndpointError, RemoteProtocolError, TimeoutExpired
 from zerorpc.limits import Limits
@@ -345,7 +345,8 @@ class Subscriber(Puller):
         topics: Iterable[str] | None = None,
         limits: Limits | None = None,
     ) -> None:
+        chosen = check_topics(topics)
         super().__init__(methods, context, zmq.SUB, limits=limits)
-        self._topics = None if topics is None else tuple(topics)
+        self._topics = chosen
         # All of them, as every message begins with the same byte of MessagePack.
         self._pump.socket.setsockopt(zmq.SUBSCRIBE, b"")

@@ -303,11 +303,11 @@ class Codec:
             return in_slices(unpacker, unpacker.unpack, blob)
         except RemoteProtocolError:
             raise
-        except Exception as error:  # also whatever a custom type's `unpack` raises
+        except Exception as error:
             # MessagePack has no class of its own for a container that is longer than allowed.
             if " exceeds max_" in str(error) and isinstance(error, ValueError):
                 count.refuse_items()
-            raise RemoteProtocolError("malformed", type(error).__name__) from error
+            raise RemoteProtocolError("malformed", _what_is_wrong(error)) from error
 
     def _unpack_again(self, blob: Blob) -> Any:
         """Return a value that holds long arrays, once their items were all seen to be there.
@@ -323,12 +323,27 @@ class Codec:
             return self._unpack(blob, strict_map_key=False, max_array_len=len(blob))
         except ExtraData as extra:
             return extra.unpacked  # type: ignore[attr-defined]  # the stubs lack it
-        except Exception as error:  # also whatever a custom type's `unpack` raises
-            raise RemoteProtocolError("malformed", type(error).__name__) from error
+        except RemoteProtocolError:
+            raise
+        except Exception as error:
+            raise RemoteProtocolError("malformed", _what_is_wrong(error)) from error
 
     def _unpack_ext(self, code: int, data: bytes) -> Any:
         entry = self._by_code.get(code)
-        return ExtType(code, data) if entry is None else entry.unpack(data)
+        if entry is None:
+            return ExtType(code, data)
+        try:
+            return entry.unpack(data)
+        except Exception as error:  # whatever it is, it is for the event's sender to know
+            what = f"{type(error).__name__} in unpacking ext type {code} ({entry.type.__name__})"
+            raise RemoteProtocolError("malformed", what) from error
+
+
+def _what_is_wrong(error: Exception) -> str:
+    # Packers do write such keys, so it is the likeliest of all mistakes and hard to guess.
+    if isinstance(error, TypeError) and "unhashable" in str(error):
+        return "TypeError: a key of a map is an array or a map"
+    return type(error).__name__
 
 
 def _decode_name(name: object) -> str:

@@ -9,7 +9,14 @@ from typing import Any
 
 import pytest
 
-from zerorpc.checks import FOR_EVER, check_count, check_grace, check_heartbeat, check_timeout
+from zerorpc.checks import (
+    FOR_EVER,
+    check_count,
+    check_grace,
+    check_heartbeat,
+    check_timeout,
+    check_topics,
+)
 
 HUGE = 10**400  # for which there is no float
 NO_NUMBERS: list[Any] = ["5", b"5", True, False, [5], 5j, object()]
@@ -94,3 +101,15 @@ def test_a_count_below_one_is_told_by_name(value: int) -> None:
 def test_a_count_is_a_whole_number(value: Any) -> None:
     with pytest.raises(TypeError, match=r"^slots=.*: should be a whole number"):
         check_count("slots", value)
+
+
+@pytest.mark.parametrize("value", [[1], [b"al"], ["al", None], "al", b"al", 5])
+def test_topics_are_texts(value: Any) -> None:
+    with pytest.raises(TypeError, match=r"^topics"):
+        check_topics(value)
+
+
+def test_topics_may_come_in_any_collection() -> None:
+    assert check_topics(None) is None
+    assert check_topics([]) == ()
+    assert check_topics(iter(["al", "be"])) == ("al", "be")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextvars
 import datetime
 from collections.abc import Iterator
@@ -207,6 +208,34 @@ def test_a_type_with_two_codes_is_read_under_both(context: Context) -> None:
 def test_codes_are_within_0_to_127(context: Context, code: int) -> None:
     with pytest.raises(ValueError, match=f"ext code {code} is not within 0 to 127"):
         register_date(context, code)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"type": "x"}, "type='x': should be a class"),
+        ({"type": str}, "type=str: travels by itself"),
+        ({"type": collections.namedtuple("Point", "x")}, "type=Point: travels by itself"),
+        ({"code": True}, "code=True: should be a whole number"),
+        ({"code": 7.0}, "code=7.0: should be a whole number"),
+        ({"code": "a"}, "code='a': should be a whole number"),
+        ({"pack": b"x"}, "pack=b'x': should be a function"),
+        ({"unpack": None}, "unpack=None: should be a function"),
+    ],
+)
+def test_what_cannot_be_registered_is_told_by_name(
+    context: Context, change: dict[str, Any], told: str
+) -> None:
+    good: dict[str, Any] = {"type": complex, "code": 7, "pack": repr, "unpack": complex}
+    with pytest.raises(TypeError, match=told):
+        context.register_type(**{**good, **change})
+    assert not context.types
+
+
+def test_int_may_be_registered_for_what_64_bits_cannot_hold(context: Context) -> None:
+    context.register_type(int, 7, lambda number: str(number).encode(), int)
+    codec = Codec(context.types.values())
+    assert codec.decode(codec.event(Event({}, "at", [1 << 70, 1]))).args == [1 << 70, 1]
 
 
 def test_a_code_stands_for_one_type(context: Context) -> None:

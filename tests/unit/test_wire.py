@@ -331,8 +331,18 @@ def test_types_that_nobody_registered_are_an_error_that_names_them() -> None:
 
 
 def test_what_a_custom_type_cannot_read_is_malformed() -> None:
-    blob = plain({"message_id": ID}, "at", [msgpack.ExtType(7, b"no time")])
-    assert reason_of(blob, Codec([time_type()])) == "malformed"
+    for length in (1, 1000):  # longer arrays are decoded in another way
+        blob = plain({"message_id": ID}, "at", [msgpack.ExtType(7, b"no time")] * length)
+        told = r"^malformed: ValueError in unpacking ext type 7 \(datetime\)$"
+        with pytest.raises(RemoteProtocolError, match=told):
+            Codec([time_type()]).decode(blob)
+
+
+@pytest.mark.parametrize("length", [1, 1000])
+def test_a_key_that_no_map_can_have_is_told(length: int) -> None:
+    blob = plain({"message_id": ID}, "at", [{(1, 2): 3}] * length)
+    with pytest.raises(RemoteProtocolError, match="a key of a map is an array or a map"):
+        Codec().decode(blob)
 
 
 def test_packing_may_be_interrupted_by_packing() -> None:
