@@ -10,10 +10,13 @@ from collections import Counter
 from random import Random
 from typing import Any
 
+from msgpack import packb, unpackb
+
 from tests.property.hub_peers import Call, Caller, Job, Server, event, later, new_id, read
 from zerorpc_hub.broker import Broker
 from zerorpc_hub.calls import Frames
 from zerorpc_hub.policy import Policy, PoolPolicy
+from zerorpc_hub.snapshot import Restoration, export
 from zerorpc_hub.switch import Send
 
 QUEUE_MAX, QUEUE_BYTES, QUEUE_TIMEOUT = 4, 20_000, 7.0
@@ -50,8 +53,8 @@ class World:
 
     def __init__(self, policy: Policy, seed: int) -> None:
         self.now = 1000.0
-        instance = b"the hub's own 24 bytes.."
-        self.broker = Broker(policy, instance=instance, random=Random(seed).random, now=self.now)
+        self.random = Random(seed).random
+        self.broker = self._make_broker(policy)
         self.callers: list[Caller] = []
         self.servers: list[Server] = []
         self.calls: dict[bytes, Call] = {}
@@ -65,6 +68,26 @@ class World:
         self.refusing: Call | None = None
         self.losing: set[Call] = set()
         self.is_ending = False
+
+    def _make_broker(self, policy: Policy) -> Broker:
+        instance = b"the hub's own 24 bytes.."
+        return Broker(policy, instance=instance, random=self.random, now=self.now)
+
+    def move(self) -> None:
+        """Go on as another process does, from nothing but the state of this broker."""
+        peers = [*self.callers, *self.servers]
+        state = unpackb(packb(export(self.broker, peers.index)), strict_map_key=False)
+        self.broker = self._make_broker(self.broker.policy)
+        restored = Restoration(self.broker, state, dict(enumerate(peers)), self.now)
+        for client in restored.clients:
+            client.peer.handle = client
+        for worker in restored.workers:
+            worker.peer.handle = worker
+        self.deliver(restored.sends)
+
+    def revise(self, policy: Policy) -> None:
+        """Put another policy in force."""
+        self.deliver(self.broker.revise(policy, {}, self.now))
 
     # -- what the broker sends -------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from zerorpc_hub.calls import Worker
 
 METHODS = ("free_plain", "free_safe", "bounded_plain", "bounded_safe")
 POOLS = ("free", "bounded")
+BALANCES = ("least-outstanding", "round-robin", "least-ewma")
 # Which of those there are a rule is about: taken modulo their number, so that any number shrinks.
 which = st.integers(0, 11)
 
@@ -28,12 +29,13 @@ class Hubs(RuleBasedStateMachine):
     """A hub of two pools."""
 
     @initialize(
-        balance=st.sampled_from(("least-outstanding", "round-robin", "least-ewma")),
+        balance=st.sampled_from(BALANCES),
         eject_after=st.sampled_from((None, 1, 2)),
         slow_start=st.sampled_from((0.0, 3.0)),
         seed=which,
     )
     def begin(self, balance: str, eject_after: int | None, slow_start: float, seed: int) -> None:
+        self.eject_after = eject_after
         self.world = World(policy_of(balance, eject_after, slow_start), seed)
         self.world.add_caller(0, 3)
         for pool in (*POOLS, "free"):
@@ -155,6 +157,15 @@ class Hubs(RuleBasedStateMachine):
             world.babble(server, call.token)
         elif what == "garbage":
             world.send_garbage(call)
+
+    @precondition(lambda self: not self.world.broker.is_draining)
+    @rule()
+    def another_process_goes_on(self) -> None:
+        self.world.move()
+
+    @rule(balance=st.sampled_from(BALANCES), slow_start=st.sampled_from((0.0, 3.0)))
+    def operator_changes_the_policy(self, balance: str, slow_start: float) -> None:
+        self.world.revise(policy_of(balance, self.eject_after, slow_start))
 
     # -- what holds in between -------------------------------------------------------------------
 

@@ -81,6 +81,10 @@ class CallQueue:
         self._since[call] = now
         self._add_deadline(call)
 
+    def since(self, call: Call) -> float | None:
+        """Return since when a call waits that came back, None for one that has had no worker."""
+        return self._since.get(call)
+
     def _add_deadline(self, call: Call) -> None:
         if call.expires is not None:
             self._serial += 1

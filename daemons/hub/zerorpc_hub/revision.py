@@ -25,7 +25,7 @@ class Place:
 def revise(switch: Switch, policy: Policy, places: Mapping[str, Place], now: float) -> None:
     """Put a policy in force; `places` are those of workers by endpoint, as far as it has them."""
     before = switch.pools
-    waiting = [call for pool in before for call in pool.queue]
+    waiting = [(call, pool.queue.since(call)) for pool in before for call in pool.queue]
     names = [pool.name for pool in before]
     switch.policy = policy
     switch.pools = switch.make_pools()
@@ -44,11 +44,8 @@ def revise(switch: Switch, policy: Policy, places: Mapping[str, Place], now: flo
         for worker in old.workers:
             _place(worker, places.get(worker.endpoint), indexes.get(old.name), indexes)
             _join(switch, worker, now)
-    for call in waiting:
-        if call.attempts:
-            switch.put_back(call, now)
-        else:
-            switch.enqueue(call)
+    for call, since in waiting:
+        switch.wait_on(call, since)
 
 
 def _place(

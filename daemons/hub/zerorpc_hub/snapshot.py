@@ -41,7 +41,11 @@ def export(broker: Broker, number: Number) -> Plain:
         },
         "clients": [_client(client, workers, number) for client in clients],
         "workers": [_worker(worker, broker, number) for worker in workers],
-        "queued": [(clients[call.client], call.id) for pool in switch.pools for call in pool.queue],
+        "queued": [
+            (clients[call.client], call.id, pool.queue.since(call))
+            for pool in switch.pools
+            for call in pool.queue
+        ],
         "turns": {
             pool.name: [clients[client] for client in pool.queue.turns.order]
             for pool in switch.pools
@@ -145,8 +149,8 @@ class Restoration:
         for worker, each in zip(self.workers, state["workers"], strict=True):
             self._join(worker, each["ewma"])
         # In their old order, though maybe before another pool.
-        for index, call_id in state["queued"]:
-            self._enqueue(self.clients[index].calls[call_id])
+        for index, call_id, since in state["queued"]:
+            self._switch.wait_on(self.clients[index].calls[call_id], since)
         for name, order in state["turns"].items():
             if name in self._pools:
                 turns = self._switch.pools[self._pools[name]].queue.turns
@@ -209,12 +213,6 @@ class Restoration:
         if state["worker"] is not None:
             call.worker = self.workers[state["worker"]]
             call.worker.calls[call.token] = call
-
-    def _enqueue(self, call: Call) -> None:
-        if call.attempts:
-            self._switch.put_back(call, self._now)
-        else:
-            self._switch.enqueue(call)
 
     def _count(self, state: Plain) -> None:
         traffic = self._switch.traffic

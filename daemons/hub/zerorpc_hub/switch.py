@@ -273,6 +273,13 @@ class Switch:
         """Let a call that has lost its worker wait for another, before those that have had none."""
         self.pools[call.method.pool_index].queue.put_back(call, _size(call), now)
 
+    def wait_on(self, call: Call, since: float | None) -> None:
+        """Let a call that waits elsewhere wait here, as what `since` of its queue says it is."""
+        if since is None:
+            self.enqueue(call)
+        else:
+            self.put_back(call, since)
+
     def pull(self, pool: Pool, now: float) -> None:
         """Give waiting calls to workers that may take them."""
         while pool.queue:
