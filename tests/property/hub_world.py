@@ -85,10 +85,6 @@ class World:
             worker.peer.handle = worker
         self.deliver(restored.sends)
 
-    def revise(self, policy: Policy) -> None:
-        """Put another policy in force."""
-        self.deliver(self.broker.revise(policy, {}, self.now))
-
     # -- what the broker sends -------------------------------------------------------------------
 
     def deliver(self, sends: list[Send]) -> None:

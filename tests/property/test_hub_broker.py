@@ -165,7 +165,8 @@ class Hubs(RuleBasedStateMachine):
 
     @rule(balance=st.sampled_from(BALANCES), slow_start=st.sampled_from((0.0, 3.0)))
     def operator_changes_the_policy(self, balance: str, slow_start: float) -> None:
-        self.world.revise(policy_of(balance, self.eject_after, slow_start))
+        policy = policy_of(balance, self.eject_after, slow_start)
+        self.world.deliver(self.world.broker.revise(policy, {}, self.world.now))
 
     # -- what holds in between -------------------------------------------------------------------
 
