@@ -113,9 +113,12 @@ def test_measuring_options() -> None:
         ("tcp://a:1 --bench 1", "needs a METHOD"),
         ("tcp://a:1 m --concurrency 2", "goes with --bench"),
         ("tcp://a:1 m --bench 1 --async 2", "not allowed with"),
-        ("tcp://a:1 m --timeout soon", '"soon" is not a number of seconds'),
-        ("tcp://a:1 m --timeout -1", "not a positive number"),
-        ("tcp://a:1 m --timeout inf", "not a positive number"),
+        ("tcp://a:1 m --timeout soon", '"soon" is no number of seconds, nor 0 or none'),
+        ("tcp://a:1 m --timeout -1", "no positive number of seconds, nor 0 or none"),
+        ("tcp://a:1 m --timeout inf", "no positive number of seconds, nor 0 or none"),
+        ("tcp://a:1 m --bench 0", "no positive number of seconds;"),
+        ("tcp://a:1 m --grace 1", "is for --server"),
+        ("tcp://a:1 m --bench 1 -?", "--inspect shows a method"),
         ("tcp://a:1 m --pool-size 1.5", "not a whole number"),
         ("tcp://a:1 m --pool-size 0", "not a whole number"),
         ("tcp://a:1 m --verbose", "go after --"),
@@ -127,6 +130,20 @@ def test_what_does_not_fit_is_a_mistake_in_one_line(words: str, told: str) -> No
         parsed(*words.split())
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "ignored"),
+    [
+        ("tcp://a:1 m -j -pj --timeout 3 --active-hb -?", []),
+        ("--server tcp://a:1 m --pool-size 3 --grace 3 --heartbeat 3", []),
+        ("tcp://a:1 m --pool-size 3", ["--pool-size"]),
+        ("--server tcp://a:1 m --timeout 3 -j -?", ["--timeout", "--inspect", "--json"]),
+        ("--server tcp://a:1 m -pj --active-hb", ["--print-json", "--active-hb"]),
+    ],
+)
+def test_options_of_the_other_side_are_named(words: str, ignored: list[str]) -> None:
+    assert parsed(*words.split()).ignored == ignored
 
 
 def test_help_shows_examples_and_statuses(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -89,6 +90,7 @@ def test_a_value_is_shown_as_python_writes_it() -> None:
         (msgpack.ExtType(5, b"x"), {"code": 5, "data": "x"}),
         (msgpack.Timestamp(1, 0), "Timestamp(seconds=1, nanoseconds=0)"),
         ([[{}]], [[{}]]),
+        ([math.nan, math.inf, -math.inf, 1.5], ["NaN", "Infinity", "-Infinity", 1.5]),
     ],
 )
 def test_whatever_messagepack_brings_becomes_json(value: Any, expected: Any) -> None:

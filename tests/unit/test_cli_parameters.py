@@ -43,6 +43,10 @@ def test_json_from_a_file_and_from_stdin(tmp_path: Path) -> None:
         ("[18446744073709551616]", "does not fit into 64 bits"),
         ('{"a": -9223372036854775809}', "does not fit into 64 bits"),
         ('"\\ud800"', "not valid Unicode"),
+        ("NaN", "parameter 1 is not JSON: it has no NaN"),
+        ("[-Infinity]", "it has no -Infinity"),
+        ('{"a": 1e400}', "1e400 is beyond every number of 64 bits"),
+        ("9" * 5000, "5000 digits"),
     ],
 )
 def test_what_is_no_value_is_a_mistake_in_one_line(word: str, told: str) -> None:

@@ -100,6 +100,7 @@ def test_a_file_name_is_no_module() -> None:
         ("1 / 0", "ZeroDivisionError: division by zero"),
         ("def", "SyntaxError: invalid syntax"),
         ("raise RuntimeError('two\\nlines')", "RuntimeError: two lines"),
+        ("import sys; sys.exit('bye')", "SystemExit: bye"),
     ],
 )
 def test_a_module_that_fails_to_import(folder: Path, source: str, expected: str) -> None:
@@ -115,3 +116,9 @@ def test_a_class_that_wants_arguments(folder: Path) -> None:
     assert told("cli_service.Demanding").startswith(
         'calling "cli_service.Demanding" without arguments failed: TypeError: '
     )
+
+
+@pytest.mark.parametrize("path", ["cli_service.py", "./cli_service.py", "/cli_service.py"])
+def test_the_name_of_a_file_is_understood(folder: Path, path: str) -> None:
+    (folder / "cli_service.py").write_text(SERVICE)
+    assert told(path).endswith('; did you mean "cli_service"?')

@@ -40,6 +40,22 @@ class Options(NamedTuple):
     complete: str | None = None
 
     @property
+    def ignored(self) -> list[str]:
+        """The options that were given and mean nothing here; stock takes them, so they are told.
+
+        Those that stock does not have are a Mistake instead.
+        """
+        for_calls = {
+            "--timeout": self.timeout != TIMEOUT,
+            "--inspect": self.is_inspect,
+            "--json": self.is_json_in,
+            "--print-json": self.is_json_out,
+            "--active-hb": self.is_active_heartbeat,
+        }
+        given = for_calls if self.is_server else {"--pool-size": self.pool_size is not None}
+        return [name for name, is_given in given.items() if is_given]
+
+    @property
     def is_measurement(self) -> bool:
         """Whether the call is to be repeated and timed."""
         return self.repeat is not None or self.bench is not None
@@ -119,6 +135,10 @@ def _check(options: Options) -> None:
         raise Mistake("no address given, such as tcp://localhost:1234; see --help")
     if options.is_server:
         _check_server(options)
+    elif options.grace != GRACE:
+        raise Mistake("--grace is for --server: how long its running calls may take to end")
+    elif options.is_measurement and options.is_inspect:
+        raise Mistake("--inspect shows a method, --bench and --async call it: one of them, please")
     elif options.is_measurement and options.target is None:
         raise Mistake("measuring needs a METHOD to call")
     elif options.concurrency is not None and not options.is_measurement:

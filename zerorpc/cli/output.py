@@ -10,6 +10,7 @@ import binascii
 import contextlib
 import io
 import json
+import math
 import os
 import pprint
 from collections.abc import Iterable, Mapping
@@ -148,6 +149,9 @@ def _for_json(value: Any) -> Any:
     # Python 2 servers send their text as bytes, which a reader of JSON need not know.
     if isinstance(value, (bytes, bytearray)):
         return _text(bytes(value))
+    if isinstance(value, float) and not math.isfinite(value):
+        # `json` would write NaN and Infinity bare, which no other reader takes for JSON.
+        return json.dumps(value)
     if value is None or isinstance(value, (str, int, float)):
         return value
     return str(value)

@@ -7,8 +7,9 @@ words are the values.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 from .outcome import Mistake, quoted
 
@@ -45,15 +46,29 @@ def _from_json(word: str, what: str, stdin: IO[str]) -> Any:
             what += f" ({word[1:]})"
             with open(word[1:], encoding="utf-8") as file:
                 text = file.read()
-        return json.loads(text)
+        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except OSError as error:
         raise Mistake(f"{what} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise Mistake(f"{what} is not UTF-8") from error
     except json.JSONDecodeError as error:
         raise Mistake(f"{what} is not JSON: {_explain(error, text)}") from error
+    except ValueError as error:  # ours, or Python's about an integer of 5000 digits
+        raise Mistake(f"{what} is not JSON: {error}") from error
     except RecursionError as error:
         raise Mistake(f"{what} is nested too deeply") from error
+
+
+def _refuse_constant(text: str) -> NoReturn:
+    raise ValueError(f"it has no {text}")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    # Python reads `1e400` as infinite without a word.
+    if math.isinf(number):
+        raise ValueError(f"{text:.{_EXCERPT_MAX}} is beyond every number of 64 bits")
+    return number
 
 
 def _explain(error: json.JSONDecodeError, text: str) -> str:

@@ -127,7 +127,8 @@ def _add_server_options(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         type=_seconds_or_off,
         default=GRACE,
-        help="time that running calls get to finish after SIGTERM or Ctrl-C (default: 10)",
+        help="time that running calls get to finish after SIGTERM or Ctrl-C; 0 or none: none "
+        "(default: 10)",
     )
 
 
@@ -235,14 +236,19 @@ def _seconds(text: str) -> float:
     try:
         seconds = float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{quoted(text)} is not a number of seconds") from None
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is no number of seconds") from None
     if not math.isfinite(seconds) or seconds <= 0:
-        raise argparse.ArgumentTypeError(f"{quoted(text)} is not a positive number of seconds")
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is no positive number of seconds")
     return seconds
 
 
 def _seconds_or_off(text: str) -> float | None:
-    return None if text.lower() in _OFF else _seconds(text)
+    if text.lower() in _OFF:
+        return None
+    try:
+        return _seconds(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}, nor 0 or none to switch it off") from None
 
 
 def _count(text: str) -> int:

@@ -82,6 +82,9 @@ def _run(options: Options, out: Paper, errors: Paper) -> int:
     handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     level = logging.DEBUG if options.is_debug else logging.WARNING
     logging.basicConfig(level=level, handlers=[handler])
+    for option in options.ignored:
+        role = "a server" if options.is_server else "a client"
+        errors.line(f"{option} means nothing to {role}")
     if options.completion is not None:
         out.text(shells.script(options.completion))
         return Exit.OK

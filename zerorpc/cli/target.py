@@ -53,13 +53,16 @@ def _attribute(owner: Any, name: str) -> Any:
     except AttributeError as error:
         title = getattr(owner, "__name__", type(owner).__name__)
         known = [known for known in dir(owner) if not known.startswith("_")]
-        raise Mistake(f"{title} has no {quoted(name)}{did_you_mean(name, known)}") from error
+        # The commonest slip: the name of the module's file.
+        is_file = name == "py" and isinstance(owner, ModuleType)
+        hint = f"; did you mean {quoted(title)}?" if is_file else did_you_mean(name, known)
+        raise Mistake(f"{title} has no {quoted(name)}{hint}") from error
 
 
 def _name_hint(path: str) -> str:
     if "://" in path:
         return "; where an endpoint is given by --bind or --connect, the module comes first"
-    stem = path.removesuffix(".py").strip("/").replace("/", ".")
+    stem = os.path.normpath(path.removesuffix(".py")).strip("/").replace("/", ".")
     return f"; did you mean {quoted(stem)}?" if path.endswith(".py") else ""
 
 
@@ -77,7 +80,7 @@ def _import_longest(path: str) -> tuple[ModuleType, list[str]]:
             return module, parts[count - 1 :]
         try:
             module = importlib.import_module(name)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if not _is_missing(error, name):
                 raise Mistake(f"importing {quoted(name)} failed: {_told(error)}") from error
             if module is None:
@@ -87,7 +90,7 @@ def _import_longest(path: str) -> tuple[ModuleType, list[str]]:
     return module, []
 
 
-def _is_missing(error: Exception, name: str) -> bool:
+def _is_missing(error: BaseException, name: str) -> bool:
     """Whether the module itself is missing, and not one that it imports."""
     return isinstance(error, ModuleNotFoundError) and error.name == name
 
@@ -101,11 +104,11 @@ def _module_hint(name: str) -> str:
 def _made(factory: Any, path: str) -> object:
     try:
         return factory()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise Mistake(f"calling {quoted(path)} without arguments failed: {_told(error)}") from error
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     """`error` in a line, with the place it comes from: the reader's own code most likely."""
     # Messages of several lines become one, as every mistake is told.
     text = " ".join(f"{type(error).__name__}: {error}".split())
