@@ -179,6 +179,7 @@ class Puller(_OneWay):
         self._left: deque[Event] = deque()
         self._topics: tuple[str, ...] | None = None
         self._received = 0
+        self._taken_bytes = 0  # since nothing waited
         self._dropped: Counter[str] = Counter()
 
     def __call__(self, method: str, *args: Any) -> Any:
@@ -264,6 +265,7 @@ class Puller(_OneWay):
         workers = self._workers
         for frames in batch:
             self._received += 1
+            self._taken_bytes += len(frames[-1])
             try:
                 event = self._codec.decode(frames[-1])
             except RemoteProtocolError as error:
@@ -275,7 +277,10 @@ class Puller(_OneWay):
             if self._is_wanted(event):
                 self._submit(event)
         # ZeroMQ keeps the rest, up to its high-water mark, and then the pushers wait.
-        if workers is not None and len(workers.pending) > _MOST_PENDING:
+        if workers is not None and (
+            len(workers.pending) > _MOST_PENDING
+            or (workers.pending and self._taken_bytes > self._limits.waiting_bytes)
+        ):
             self._pump.stop_reading()
 
     def _take_up(self, left: Iterable[Event]) -> None:
@@ -294,6 +299,7 @@ class Puller(_OneWay):
 
     def _on_idle(self) -> None:
         self._is_idle.set()
+        self._taken_bytes = 0
         # All that waited is done: take the next ones, if `_on_batch` had had enough. A method may
         # outlive the run that it was called in.
         if self._workers is not None and not self._stop_requested.is_set():

@@ -57,8 +57,11 @@ _FLUSH_BYTES = 1 << 20
 # A server that is away is tried again after the first (milliseconds), then less and less often.
 _RECONNECT_MS = 100
 _RECONNECT_MAX_MS = 2000
-# Messages that another thread may read while the loop is held up.
+# A batch ends with so many bytes: what it is to be counted against is asked behind it.
+_BATCH_BYTES = 8 << 20
+# Messages, and their bytes, that another thread may read while the loop is held up.
 _MOST_AHEAD = 1000
+_MOST_AHEAD_BYTES = 64 << 20
 # Below this a copy is cheaper than keeping the frame; above it the payload stays where it is.
 KEEP_FRAME_BYTES = 65536
 
@@ -207,8 +210,11 @@ class Pump:
         with self.lock:
             before = len(self._ahead)
             try:
-                while self._is_reading and self.unusable is None and len(self._ahead) < _MOST_AHEAD:
+                room = _MOST_AHEAD_BYTES - sum(len(frames[-1]) for frames in self._ahead)
+                is_reading = self._is_reading and self.unusable is None
+                while is_reading and room > 0 and len(self._ahead) < _MOST_AHEAD:
                     self._ahead.append(self._receive())
+                    room -= len(self._ahead[-1][-1])
             except zmq.Again:
                 pass
             read = list(self._ahead)[before:]
@@ -334,10 +340,11 @@ class Pump:
         if self._was_full:
             self._stride = min(2 * self._stride, _BATCH)
         batch: list[list[Blob]] = []
-        receive, most = self._receive, min(most, self._stride)
+        receive, most, room = self._receive, min(most, self._stride), _BATCH_BYTES
         try:
-            while len(batch) < most:
-                batch.append(receive())
+            while len(batch) < most and room > 0:
+                batch.append(frames := receive())
+                room -= len(frames[-1])
             self._was_full = True
         except zmq.Again:
             # Read empty; the next look at EVENTS arms the descriptor.
