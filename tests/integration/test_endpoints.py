@@ -320,3 +320,33 @@ def test_who_serves_nowhere_is_warned(
     server.stop()
     server.run()
     assert "without an endpoint" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("verb", "endpoint", "told"),
+    [
+        (
+            "connect",
+            "tcp://127.0.0.1:0",
+            "name one host and its port, such as tcp://127.0.0.1:4242",
+        ),
+        ("connect", "tcp://127.0.0.1:*", "such as tcp://127.0.0.1:4242"),
+        ("connect", "tcp://*:55", "such as tcp://127.0.0.1:55"),
+        ("connect", "tcp://[*]:55", "such as tcp://127.0.0.1:55"),
+        ("connect", "tcp://[::1:55", "half a pair of brackets"),
+        ("bind", "tcp://::1]:55", "half a pair of brackets"),
+    ],
+)
+def test_an_endpoint_that_cannot_be_meant(keep: Keep, verb: str, endpoint: str, told: str) -> None:
+    client = keep(zerorpc.Client())
+    with pytest.raises(zerorpc.EndpointError) as caught:
+        getattr(client, verb)(endpoint)
+    assert told in str(caught.value)
+    assert client.endpoints == []
+
+
+def test_an_endpoint_in_use_is_named_once(serve: Serve, keep: Keep) -> None:
+    (endpoint,) = serve(ECHO).endpoints
+    with pytest.raises(zerorpc.EndpointError) as caught:
+        keep(zerorpc.Server(ECHO)).bind(endpoint)
+    assert str(caught.value) == f"cannot bind {endpoint}: Address already in use"

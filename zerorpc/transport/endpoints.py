@@ -92,6 +92,8 @@ class Endpoints:
     def _prepare(self, verb: str, endpoint: str) -> None:
         self._pump.check_usable()
         check(endpoint)
+        if verb == "connect":
+            _check_goal(endpoint)
         # Before the lock is taken: this may switch to the hub, and the hub would wait for the lock
         # without letting anyone give it back.
         self._targets[endpoint] = _target(verb, endpoint)
@@ -107,8 +109,10 @@ class Endpoints:
                 if verb == "bind":
                     return _text(zmq_socket.getsockopt(zmq.LAST_ENDPOINT))
             except zmq.ZMQError as error:
+                # Not the error's own text, in which pyzmq repeats the endpoint.
+                reason = zmq.strerror(error.errno or 0)
                 raise EndpointError(
-                    f"cannot {verb} {endpoint}: {error}", error.errno or 0
+                    f"cannot {verb} {endpoint}: {reason}", error.errno or 0
                 ) from error
         return endpoint
 
@@ -133,6 +137,21 @@ def check(endpoint: object) -> None:
     host, _, port = rest.rpartition(":")
     if transport == "tcp" and not (host and _is_port(port)):
         raise EndpointError(f"{endpoint!r} has no port up to 65535: {example}", zmq.EINVAL)
+    goal = host.rpartition(";")[2]
+    if transport == "tcp" and goal.startswith("[") != goal.endswith("]"):
+        raise EndpointError(f"{endpoint!r} has half a pair of brackets: {example}", zmq.EINVAL)
+
+
+def _check_goal(endpoint: str) -> None:
+    """Raise `EndpointError` for what can only be bound: every interface, or any free port."""
+    transport, _, rest = endpoint.partition("://")
+    host, _, port = rest.rpartition(";")[2].rpartition(":")
+    if transport != "tcp" or (host not in ("*", "[*]") and port not in ("*", "0")):
+        return
+    goal = f"tcp://{'127.0.0.1' if '*' in host else host}:{'4242' if port in ('*', '0') else port}"
+    raise EndpointError(
+        f"cannot connect to {endpoint!r}: name one host and its port, such as {goal}", zmq.EINVAL
+    )
 
 
 def _is_port(text: str) -> bool:
