@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Callable
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -74,7 +75,8 @@ class Server(SocketBase):
         self._is_idle = gevent.event.Event()
         self._is_running = False
         self._workers: Workers[Request] | None = None
-        self._put_off = 0  # calls that wait for room
+        # The calls that wait for room, and how each goes on.
+        self._put_off: dict[Request, Callable[[], None]] = {}
         multiplexer = Multiplexer(
             self._codec,
             self._context.id_source(),
@@ -204,6 +206,10 @@ class Server(SocketBase):
         if self._driver.pump.unusable is None:
             for channel in list(multiplexer.channels.values()):
                 self._driver.last_word(channel, "ClosedError", reason)
+        for request, take_up in self._put_off.items():
+            self._driver.pump.waitlist.discard(take_up, request.channel.envelope[0])
+            self._turns.leave(request)
+        self._put_off.clear()
         if workers is not None:
             for request in workers.pending:
                 self._turns.leave(request)
@@ -243,7 +249,7 @@ class Server(SocketBase):
         return {
             **statistics(self._driver.multiplexer),
             "running": len(workers.busy) if workers else 0,
-            "waiting": self._put_off + (len(workers.pending) if workers else 0),
+            "waiting": len(self._put_off) + (len(workers.pending) if workers else 0),
             "queued_messages": self._driver.pump.queued,
         }
 
@@ -268,12 +274,12 @@ class Server(SocketBase):
         if pump.has_room(peer):
             return False
         if self._may_wait(request):
-            self._put_off += 1
-            pump.waitlist.add(partial(self._take_up, request), peer)
+            self._put_off[request] = take_up = partial(self._take_up, request)
+            pump.waitlist.add(take_up, peer)
         return True
 
     def _take_up(self, request: Request) -> None:
-        self._put_off -= 1
+        del self._put_off[request]
         if self._turns.is_wanted(request):
             self._turns.leave(request)
             self._submit(request)

@@ -68,3 +68,18 @@ def test_calls_that_are_put_off_are_bounded_in_bytes(serve: Serve) -> None:
         assert server.statistics()["queued_messages"] < 70
     wait_until(lambda: not server.statistics()["open_channels"], "its connection is over")
     wait_until(lambda: not server._turns.size_bytes, "nothing waits any more")
+
+
+def test_who_drains_does_not_wait_for_calls_that_were_put_off_for_longer_than_grace(
+    serve: Serve,
+) -> None:
+    server = serve({"zeros": bytes}, heartbeat=None, limits=LIMITS)
+    with RawPeer(server.endpoints[0], RCVHWM=1, RCVBUF=4096) as deaf:
+        for _ in range(200):
+            deaf.send("zeros", [SIZE])
+        wait_until(lambda: server.statistics()["waiting"], "some are put off")
+        server.stop(0)
+        wait_until(lambda: not server._is_running, "the run is over")
+        assert server.statistics()["waiting"] == server.statistics()["open_channels"] == 0
+        assert server._turns.size_bytes == 0
+        assert not server._driver.pump.waitlist
