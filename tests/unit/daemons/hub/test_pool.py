@@ -52,9 +52,18 @@ def test_calls_are_shared_out_by_weight(balance: Any) -> None:
 
 def test_weights_count_again_when_the_strongest_leaves() -> None:
     hub = Hub()
-    client = crowd(hub, w1=1, w2=1, w9=9)
-    hub.lose(hub.workers.pop("w9"))
-    assert shares(hub, client, 20) == {"w1": 10, "w2": 10}
+    client = crowd(hub, w1=1, w2=2, w1000=1000)
+    hub.lose(hub.workers.pop("w1000"))
+    assert shares(hub, client, 30) == {"w1": 10, "w2": 20}
+
+
+def test_who_joins_another_pool_leaves_its_old_weight_behind() -> None:
+    pool = Pool("all", PoolPolicy(), CallQueue(1, 1, 1.0))
+    for _ in range(2):
+        worker = Worker(None, "w", "out", 0, 0.0)
+        worker.ratio = 3.0
+        pool.join(worker, 0.0)
+    assert {worker.ratio for worker in pool.workers} == {1}
 
 
 def test_thousands_come_and_go_without_being_weighed_each_time() -> None:

@@ -64,6 +64,23 @@ def test_a_call_that_brings_down_its_workers_is_not_tried_for_ever() -> None:
     assert [args[0] for _, args in hub.heard(client)] == ["LostRemote"]
 
 
+def test_large_requests_are_kept_for_another_try_up_to_a_bound() -> None:
+    hub = Hub(Policy(idempotent=("*",)))
+    client, first = hub.client(), hub.worker("w1")
+    for _ in range(2):
+        hub.call(client, "store", b"x" * (33 << 20))
+    assert 33 << 20 < hub.broker.switch.kept_bytes < 34 << 20
+    hub.take(first)
+    hub.lose(first)
+    assert [args[0] for _, args in hub.heard(client)] == ["LostRemote"]
+    assert hub.broker.switch.kept_bytes == 0
+    second = hub.worker("w2")
+    assert hub.broker.switch.kept_bytes > 33 << 20
+    (opening,) = hub.take(second)
+    hub.answer(second, opening, "OK", [1])
+    assert hub.broker.switch.kept_bytes == 0
+
+
 def test_a_draining_server_sends_its_calls_elsewhere() -> None:
     hub = Hub()
     client, first = hub.client(), hub.worker("w1")
