@@ -29,10 +29,17 @@ PORTS = {1111, 2222, 9470}
 def test_every_file_is_looked_at_here() -> None:
     files = {path.relative_to(DEPLOY).as_posix() for path in DEPLOY.rglob("*") if path.is_file()}
     assert files == {
-        *("Dockerfile", "compose.yaml", "hub.yml", "kubernetes/hub.yaml"),
+        *("README.md", "Dockerfile", "compose.yaml", "hub.yml", "kubernetes/hub.yaml"),
         *("haproxy.cfg", "stunnel/peer.conf", "stunnel/server.conf"),
         "systemd/zerorpc-hub.service",
     }
+
+
+def test_the_readme_lists_them() -> None:
+    named = set(re.findall(r"`([\w./-]+)`", (DEPLOY / "README.md").read_text()))
+    assert all((DEPLOY / name).exists() or (ROOT / name).exists() for name in named)
+    files = {path.relative_to(DEPLOY).as_posix() for path in DEPLOY.rglob("*") if path.is_file()}
+    assert files - named == {"README.md"}
 
 
 def test_the_hub_s_file_is_one() -> None:

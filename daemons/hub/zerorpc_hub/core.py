@@ -205,7 +205,10 @@ class HubCore(Core[Config]):
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
         if allowed > soft:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+            try:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+            except (OSError, ValueError):  # a sandbox may forbid the call itself
+                allowed = hard = soft
         if allowed < needed:
             self._log.warning(
                 "the limit of open files is below limits.connections", limit=hard, needed=needed
