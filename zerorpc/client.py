@@ -116,9 +116,9 @@ class Client(SocketBase):
         """Call `method`; returns its value, or an iterator over its stream.
 
         `timeout` replaces the client's own. `slots` bounds the items of a stream that may be on
-        their way. `async_=True` (`async` in a dict) returns a gevent `AsyncResult` at once. Raises
-        `RemoteError`, `TimeoutExpired`, `LostRemote`, `ClosedError`; `TypeError` for any other
-        keyword, since arguments travel by position only.
+        their way. `async_=True` (`async` in a dict) returns a gevent `AsyncResult`, having
+        waited for nothing but room to send. Raises `RemoteError`, `TimeoutExpired`, `LostRemote`,
+        `ClosedError`; `TypeError` for any other keyword, as arguments travel by position only.
         """
         # Ordered by what a plain call needs: each test that it must pass costs it about 30 ns.
         if options:

@@ -40,6 +40,9 @@ def later(sender: str, number: int, name: str, args: object) -> Traced:
     return Traced(sender, header, name, args)
 
 
+# There are no frames to tell of: the method was not found, so nothing ran.
+NO_SUCH_METHOD = "Traceback (most recent call last):\nNameError: nope\n"
+
 TRACES: dict[str, list[Traced]] = {
     "request": [opening("add", 1, 2)],
     "heartbeat": [later(">", 1, "_zpc_hb", [0])],
@@ -52,7 +55,7 @@ TRACES: dict[str, list[Traced]] = {
         later("<", 4, "STREAM", "c"),
         later("<", 5, "STREAM_DONE", None),
     ],
-    "error": [opening("nope"), later("<", 1, "ERR", ["NameError", "nope", None])],
+    "error": [opening("nope"), later("<", 1, "ERR", ["NameError", "nope", NO_SUCH_METHOD])],
     "close": [later(">", 6, "_zpc_close", [])],
 }
 
@@ -64,8 +67,10 @@ def scalar(value: object) -> tuple[bytes, str]:
             return b"\xc0", "null"
         case int() if 0 <= value < 128:
             return bytes([value]), str(value)
-        case str():
+        case str() if len(value) < 32:
             return bytes([0xA0 | len(value)]) + value.encode(), f'"{value}"'
+        case str():
+            return bytes([0xD9, len(value)]) + value.encode(), f'"{value}"'
         case _:
             raise TypeError(f"no trace needs {value!r}")
 

@@ -12,6 +12,7 @@ import zerorpc.channel
 import zerorpc.limits
 from tests.docs import protocol_traces
 from zerorpc import wire
+from zerorpc.patterns import describe_exception
 
 PAGE = Path(__file__).parents[2] / "docs" / "protocol.md"
 
@@ -57,6 +58,11 @@ def test_trace_is_what_the_library_reads_and_writes(name: str) -> None:
         read = codec.decode(blob)
         assert (read.header, read.name, read.args) == (event.header, event.name, event.args)
         assert codec.event(read) == blob
+
+
+def test_the_error_of_the_trace_is_what_a_server_says() -> None:
+    args = protocol_traces.TRACES["error"][-1].args
+    assert list(describe_exception(NameError("nope"))) == args
 
 
 def table_rows(text: str) -> list[list[str]]:
