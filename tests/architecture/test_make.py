@@ -28,5 +28,7 @@ def test_bare_make_lists(target: str, listing: str) -> None:
 
 def test_continuous_integration_runs_every_proof() -> None:
     script = (ROOT / ".ci" / "run").read_text()
+    # Steps only, since a comment or an `echo` names targets as well.
+    steps = re.findall(r"^step (?:env (?:\w+=\S+ )+)?make (\w+)", script, re.MULTILINE)
     for target in ["lint", "type", "demo", "bench", "fuzz", "test"]:
-        assert f"make {target}" in script, f".ci/run leaves out `make {target}`"
+        assert target in steps, f".ci/run leaves out `make {target}`"
