@@ -24,7 +24,9 @@ _STALLED, _STALL_S = 0.002, 0.5
 _WORKERS_OF_A_HUB = 156.25
 _HUBS, _FEW_HUBS = (1, 4, 16, 64), (1, 4)
 # Hubs that a worker is connected to; None: all.
-_LINKS = (None, 4, 2, 1)
+_LINKS = (None, 4, 1)
+# A second and more of virtual time, in which queues come to the length that they keep.
+_CALLS_OF_A_WORKER = 80
 _LEAST = "least-outstanding"
 
 
@@ -81,7 +83,7 @@ def _many_hubs(plan: Plan) -> Table:
     rows: list[list[Cell]] = []
     for hubs in _FEW_HUBS if plan.is_tiny else _HUBS:
         workers = int(hubs * (10 if plan.is_tiny else _WORKERS_OF_A_HUB))
-        calls = max(plan.simulated_calls, 0 if plan.is_tiny else 40 * workers)
+        calls = max(plan.simulated_calls, 0 if plan.is_tiny else _CALLS_OF_A_WORKER * workers)
         cells: list[Cell] = [f"{hubs}", f"{workers:,}"]
         for links in _LINKS:
             is_new = hubs > (links or 0) if links != 1 else True
