@@ -67,7 +67,7 @@ class Caller(Line):
         if self._script.is_large:
             return self._answered_large()
         data = self.hear()
-        if not data:
+        if data is None:
             raise ConnectionError(_LEFT)
         done = self._script.done
         data = self._rest + data

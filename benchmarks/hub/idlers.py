@@ -33,7 +33,7 @@ def run(endpoint: str, count: int) -> None:
 
 def _answer(poll: select.epoll, lines: dict[int, Line], patience: float) -> None:
     for fd, _ in poll.poll(patience):
-        if not lines[fd].hear():
+        if lines[fd].hear() is None:
             lines.pop(fd).close()
 
 

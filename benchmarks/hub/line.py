@@ -37,9 +37,11 @@ class Line:
         self._pending: deque[memoryview] = deque()
         poll.register(self.fd, select.EPOLLIN)
 
-    def hear(self) -> bytes:
-        """Return what has come, PINGs left out and answered; b"" means that the other end left."""
+    def hear(self) -> bytes | None:
+        """Return what has come, PINGs left out and answered; None means that the other end left."""
         data = self.recv(_READ_BYTES)
+        if not data:
+            return None
         return self.without_pings(data) if _PING in data else data
 
     def without_pings(self, data: bytes) -> bytes:

@@ -35,7 +35,7 @@ class Worker(Line):
     def serve(self) -> bool:
         """Answer what has come; returns whether the other end is still there."""
         data = self.hear()
-        if not data:
+        if data is None:
             return False
         said, self._rest = answers(self.script, self._rest + data)
         if said:

@@ -7,6 +7,7 @@ import pytest
 from benchmarks.contest import Outcome
 from benchmarks.hub.arena import DIRECT, HUB, PROXY
 from benchmarks.hub.generator import percentile
+from benchmarks.hub.line import Line
 from benchmarks.hub.script import SCRIPTS, large
 from benchmarks.hub.worker import answers, large_answers
 from benchmarks.p8_hub import added_latency, owned
@@ -92,6 +93,29 @@ def test_a_hub_that_asks_whether_a_worker_is_busy_is_answered() -> None:
     (event,) = events([pong])
     assert (event.name, event.args) == ("OK", [["pong", "w"]])
     assert event.header["response_to"] == b"i" * 32
+
+
+class Wire(Line):
+    """A line whose other end is a list, after its handshake."""
+
+    def __init__(self, *heard: bytes) -> None:
+        self.heard = iter(heard)
+        self.recv = self.take  # type: ignore[assignment]  # which needs no flags
+        self.said: list[bytes | memoryview] = []
+
+    def take(self, size: int) -> bytes:
+        return next(self.heard)
+
+    def say(self, data: bytes | memoryview) -> None:
+        self.said.append(data)
+
+
+def test_a_ping_is_answered_and_is_no_end() -> None:
+    session = Session("ROUTER")
+    wire = Wire(session.ping(1.0, b"context"), b"before" + session.ping() + b"behind", b"")
+    assert [wire.hear() for _ in range(3)] == [b"", b"beforebehind", None]
+    said = b"".join(map(bytes, wire.said))
+    assert said == b"\x04\x0c\x04PONGcontext\x04\x05\x04PONG"
 
 
 def test_a_large_answer_has_the_size_that_is_counted() -> None:
