@@ -24,7 +24,7 @@ _STALLED, _STALL_S = 0.002, 0.5
 _WORKERS_OF_A_HUB = 156.25
 _HUBS, _FEW_HUBS = (1, 4, 16, 64), (1, 4)
 # Hubs that a worker is connected to; None: all.
-_LINKS = (None, 4, 1)
+_LINKS = (None, 4, 2, 1)
 # A second and more of virtual time, in which queues come to the length that they keep.
 _CALLS_OF_A_WORKER = 80
 _LEAST = "least-outstanding"
