@@ -106,6 +106,16 @@ def stream_dropped_early(pair: Pair) -> None:
     assert pair.call("add", 1, 1) == 2
 
 
+def stream_of_node_dropped_early(pair: Pair) -> None:
+    """A node server takes no notice of a dropped stream; what it still sends harms nobody."""
+    for _ in range(5):
+        with pair.stream("count", 500) as stream:
+            assert stream.take(3) == [0, 1, 2]
+            stream.drop()
+        assert pair.call("add", 1, 1) == 2
+    assert pair.call("count", 250) == list(range(250))
+
+
 def many_streams(pair: Pair) -> None:
     """300 streams of 250 items, then a plain call: where a stock server freezes for good (B1)."""
     # A stock client takes seconds for as many, and it is the node client that freezes a server.

@@ -158,6 +158,13 @@ MATRIX = [
         has_hub=True,
     ),
     Row("early close", shared(streams.stream_dropped_early), PYTHONS, is_slow=True, has_hub=True),
+    Row(
+        "early close",
+        shared(streams.stream_of_node_dropped_early),
+        (OURS_NODE,),
+        needs_us=True,
+        has_hub=True,
+    ),
     Row("early close", losses.node_client_drops_stream, (NODE_OURS,), needs_us=True, has_hub=True),
     Row("server freezes", losses.server_freezes, EVERY, is_slow=True, has_hub=True),
     Row("server dies", losses.server_dies, EVERY, is_slow=True, has_hub=True),
