@@ -121,7 +121,7 @@ def _unharmed(size: Size, attack: Attack) -> Facts:
     """Attack a hub; those who call it notice nothing, and what it took is given back.
 
     Where times are measured, another hub is attacked first: what that costs the bystander is the
-    machine's, and three times that, and ten milliseconds, is what it may cost now.
+    machine's, and three times that is what it may cost now.
     """
     facts: Facts = {}
     with ExitStack() as stack:
@@ -132,7 +132,7 @@ def _unharmed(size: Size, attack: Attack) -> Facts:
                 decoy.bystander.stop()
                 ground.bystander.report()
                 attack(size, decoy)
-                facts["p99_decoy_ms"] = ground.bystander.report()["p99"] * 1e3
+                facts["p50_decoy_ms"] = ground.bystander.report()["p50"] * 1e3
         ground.bystander.report()
         before = memory_bytes(ground.hub.pid)
         facts |= attack(size, ground)
@@ -142,11 +142,13 @@ def _unharmed(size: Size, attack: Attack) -> Facts:
         assert not ground.running.ended, "calls of others were ended"
         grown = memory_bytes(ground.hub.pid) - before
         assert grown < 4 * UNSENT, f"the hub grew by {grown >> 20} MiB"
-        facts |= {"p99_ms": report["p99"] * 1e3, "grown_MiB": grown / MIB}
+        facts |= {f"{name}_ms": report[name] * 1e3 for name in ("p50", "p99")}
+        facts["grown_MiB"] = grown / MIB
         if size.is_measured:
             facts["idle_share"] = ground.idle_share()
-    most = 3 * facts.get("p99_decoy_ms", 0) + 10
-    size.within(facts["p99_ms"], most, "p99 of the bystander, in ms")
+    # Not its 99th percentile: that is what else runs on the machine just then.
+    most = 3 * facts.get("p50_decoy_ms", 0)
+    size.within(facts["p50_ms"], most, "half of the bystander's calls, in ms")
     size.within(facts.get("idle_share", 0), 0.05, "CPU afterwards, as a share")
     return facts
 
