@@ -183,6 +183,11 @@ class _Builtins:
         }
 
 
+# By these Python names them in the errors of callers whose arguments do not fit.
+_Builtins.doc.__qualname__ = "_zerorpc_help"
+_Builtins.argspec.__qualname__ = "_zerorpc_args"
+
+
 def _text(method: str | bytes) -> str:
     # The native text of Python 2 clients arrives as bytes.
     return method.decode("utf-8") if isinstance(method, bytes) else method

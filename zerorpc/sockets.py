@@ -67,6 +67,10 @@ class SocketBase(ABC):
         return [self._disconnect(each) for each in self._resolved(endpoint, resolve)]
 
     def _resolved(self, endpoint: Any, resolve: bool) -> list[str]:
+        # Looked up here, since clients take every name that they do not have for a remote method.
+        if "_context" not in vars(self):
+            name = type(self).__name__
+            raise RuntimeError(f"{name}.__init__ has to call super().__init__() before this")
         # A name that resolves to nothing must not look like a success.
         found = self._context.resolve(endpoint) if resolve else list(_flat(endpoint))
         if not found:

@@ -111,3 +111,13 @@ def test_limits_and_context_are_checked_by_all(maker: Callable[..., Any]) -> Non
             maker(limits=value)
     with pytest.raises(TypeError, match=r"^context=5: should be a zerorpc\.Context"):
         maker(context=5)
+
+
+@pytest.mark.parametrize("kind", [zerorpc.Server, zerorpc.Client, zerorpc.Puller])
+def test_a_subclass_that_forgets_its_base_is_told(kind: Any) -> None:
+    class Forgetful(kind):  # type: ignore[misc]
+        def __init__(self) -> None:
+            pass
+
+    with pytest.raises(RuntimeError, match=r"^Forgetful.__init__ has to call super"):
+        Forgetful().bind("tcp://127.0.0.1:*")

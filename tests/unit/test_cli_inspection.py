@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from zerorpc.cli.calling import call_and_print
-from zerorpc.cli.inspection import ask_method, ask_service
+from zerorpc.cli.inspection import ask_method, ask_names, ask_service
 from zerorpc.cli.listing import write_method, write_service
 from zerorpc.cli.outcome import Mistake
 from zerorpc.cli.output import Paper
@@ -154,6 +154,14 @@ def test_a_docstring_cannot_command_the_terminal() -> None:
 def test_a_method_that_is_not_listed_cannot_be_described(answers: Answers) -> None:
     with pytest.raises(Mistake, match='has no method "quot"; did you mean "quote"'):
         ask_method(Remote(answers), "quot")
+
+
+def test_a_remote_that_tells_nothing_cannot_be_asked() -> None:
+    for ask in (ask_service, ask_names, lambda remote: ask_method(remote, "add")):
+        with pytest.raises(Mistake, match="neither _zerorpc_inspect nor _zerorpc_list"):
+            ask(Remote({"add": never}))
+    with pytest.raises(RemoteError, match="NameError: missing"):
+        called(Remote({"add": never}), "missing")
 
 
 def called(remote: Remote, method: str, *args: Any) -> str:

@@ -289,3 +289,9 @@ class TestBuiltins:
                 },
             },
         }
+
+
+@pytest.mark.parametrize("name", ["_zerorpc_help", "_zerorpc_args"])
+def test_a_builtin_is_named_as_its_caller_knows_it(name: str) -> None:
+    with pytest.raises(TypeError, match=rf"^{name}\(\) missing"):
+        builtins("service", {})[name]()

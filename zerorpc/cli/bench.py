@@ -29,10 +29,13 @@ class Measurement:
         self.items = 0
         self.seconds = 0.0
         self.has_remote_error = False
+        self.is_interrupted = False
 
     @property
     def status(self) -> Exit:
         """How the program ends after this: as badly as its worst call."""
+        if self.is_interrupted:
+            return Exit.INTERRUPTED
         if not self.failures:
             return Exit.OK
         return Exit.REMOTE_ERROR if self.has_remote_error else Exit.UNREACHABLE
@@ -51,7 +54,12 @@ def measure(
     turns = iter(range(repeat)) if repeat is not None else _until(started + (seconds or 0.0))
     workers = min(concurrency or repeat or 1, repeat or math.inf)
     greenlets = [gevent.spawn(_work, call, turns, measurement) for _ in range(int(workers))]
-    gevent.joinall(greenlets, raise_error=True)
+    try:
+        gevent.joinall(greenlets, raise_error=True)
+    except KeyboardInterrupt:
+        # Who has seen enough wants the figures so far; calls under way are no part of them.
+        measurement.is_interrupted = True
+        gevent.killall(greenlets)
     measurement.seconds = time.perf_counter() - started
     return measurement
 

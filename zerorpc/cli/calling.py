@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from zerorpc.errors import RemoteError, TimeoutExpired, ZerorpcError
 
 from .inspection import ask_names, unknown_method
+from .outcome import Mistake
 from .output import Paper, write_stream, write_value
 
 # The call has failed already; the question whether its method exists must not take long.
@@ -67,7 +68,7 @@ def _check_listed(call: Remote, method: str) -> None:
     try:
         # The original error is worth more than one about the question.
         known = ask_names(lambda *words: call(*words, timeout=_ASK_TIMEOUT))
-    except ZerorpcError:
+    except (ZerorpcError, Mistake):
         return
     if method not in known:
         raise unknown_method(method, known)

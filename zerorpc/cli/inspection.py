@@ -44,7 +44,7 @@ def ask_method(call: Call, method: str) -> MethodDescription:
 
 
 def ask_names(call: Call) -> list[str]:
-    """The names of the remote's methods."""
+    """The names of the remote's methods; Mistake if it does not tell them."""
     description = _inspect(call)
     return list(description.methods) if description is not None else _ask_names(call)
 
@@ -67,7 +67,15 @@ def _ask_name(call: Call) -> str:
 
 
 def _ask_names(call: Call) -> list[str]:
-    return [_text(name) for name in call("_zerorpc_list")]
+    try:
+        return [_text(name) for name in call("_zerorpc_list")]
+    except RemoteError as error:
+        if error.name != "NameError":
+            raise
+        raise Mistake(
+            "the remote cannot be asked what it offers:"
+            " it knows neither _zerorpc_inspect nor _zerorpc_list"
+        ) from error
 
 
 def _ask_old(call: Call, method: str) -> MethodDescription:

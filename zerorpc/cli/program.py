@@ -109,7 +109,7 @@ def _ask_methods(endpoints: Sequence[str]) -> Iterable[tuple[str, str]]:
             for endpoint in endpoints:
                 client.connect(endpoint)
             return listing.rows(inspection.ask_service(client))
-    except ZerorpcError:
+    except (ZerorpcError, Mistake):
         return []
 
 

@@ -97,6 +97,19 @@ def test_ctrl_c_is_quiet(words: tuple[str, ...], says: int) -> None:
         assert client.errors == ""
 
 
+def test_ctrl_c_prints_the_figures_so_far() -> None:
+    with (
+        serving("services.Service") as server,
+        Command("--bench", "3600", server.endpoint, "wait", "0.001") as client,
+    ):
+        client.wait_for(lambda _: server.out.count("\n") >= 5)
+        client.signal(signal.SIGINT)
+        assert client.wait() == 130
+        figures = dict(line.split() for line in client.out.splitlines())
+        assert int(figures["calls"]) >= 3
+        assert figures["failed"] == "0"
+
+
 def test_a_stream_ends_at_the_server_when_its_reader_goes() -> None:
     with serving("services.Service") as server:
         done = shell(
