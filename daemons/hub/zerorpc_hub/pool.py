@@ -100,9 +100,20 @@ class Pool:
         worker.ewma += _NEWEST * (latency - worker.ewma)
 
     def grow(self, now: float) -> None:
-        """Give workers that have come lately more of their share; call this every so often."""
+        """Give workers that have come lately, or were slow, more; call this every so often."""
         if self._common is None:
             self._weigh(now)
+        if self.learns:
+            self._forgive()
+
+    def _forgive(self) -> None:
+        """Believe those that have nothing to do to be a little more like the others."""
+        # One that was slow once would else get no call with which to show that it is not.
+        for worker in self.workers:
+            if worker.ewma > self.latency and not worker.load:
+                worker.ewma += _NEWEST * (self.latency - worker.ewma)
+                if worker.is_eligible:
+                    self._balances[worker.is_backup].moved(worker)
 
     def _count_backups(self, more: int) -> None:
         self._backups += more

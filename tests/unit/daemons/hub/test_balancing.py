@@ -228,3 +228,12 @@ def test_a_newcomer_is_believed_to_be_like_the_others() -> None:
     answered(hub, {"w1": 0.5}, 50)
     newcomer = hub.worker("w2")
     assert newcomer.ewma == pytest.approx(0.5, rel=0.1)
+
+
+def test_who_was_slow_once_is_tried_again_after_a_time() -> None:
+    hub = crowd_of("w1", "w2")
+    answered(hub, {"w1": 0.01, "w2": 0.01}, 20)
+    answered(hub, {"w1": 5.0, "w2": 0.01}, 10)
+    assert answered(hub, {"w1": 0.01, "w2": 0.01}, 100)["w1"] == 0
+    hub.wait(60)
+    assert answered(hub, {"w1": 0.01, "w2": 0.01}, 20)["w1"] > 0
