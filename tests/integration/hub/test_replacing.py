@@ -17,8 +17,8 @@ from tests.integration.hub.process import ONE_HUB
 from tests.integration.hub.replacing import hub_replaced, replace
 from tests.integration.running import Dial, Gate, begin, outcome, wait_until
 
-# Long enough for what waits to be seen waiting, for less and a test would hang instead of fail.
-BEAT_S = 1.0
+# Shorter than a replacement takes on a busy machine, and long enough for one that stands still.
+BEAT_S = 5.0
 
 
 class Service:
