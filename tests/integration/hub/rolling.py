@@ -69,6 +69,8 @@ class Load:
 
     def _count(self, kind: str, value: Any, right: Any) -> None:
         self.kinds[kind] += 1
+        # The test has failed and closed the client: each further call would fail at once, for ever.
+        self._is_over |= kind == "ClosedError"
         if value != right:
             self.wrong.append(repr(value))
 
