@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import shlex
 import socket
@@ -36,10 +37,16 @@ class PageError(AssertionError):
 
 def free_port() -> int:
     """Return a TCP port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    # Not one that the system would give: it may give the same to a connection the moment after.
+    chance = random.SystemRandom()
+    while True:
+        with socket.socket() as probe:
+            port = chance.randrange(15_000, 32_000)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def environment() -> dict[str, str]:
