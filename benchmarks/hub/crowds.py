@@ -74,12 +74,16 @@ def _idle(plan: Plan, report: Report) -> None:
         rest = 0.1 if plan.is_tiny else _REST_S
         spent = process.cpu_seconds(pid)
         time.sleep(rest)
-        share = (process.cpu_seconds(pid) - spent) / rest * 100
+        upkeep = (process.cpu_seconds(pid) - spent) / rest
         outcome = compete({"0": (alone, _SINGLE), str(count): (crowded, _SINGLE)}, plan)
+    for results in outcome.rounds:
+        # What they cost by themselves, each second, is told apart from what they add to a call.
+        if crowd := results.get(str(count)):
+            crowd["middle_us"] -= upkeep / crowd["rate"] * 1e6
     _tell(f"idle connections, {_SINGLE}", (0, count), outcome, report)
     report.notes.append(
         f"an idle connection takes {size / 1024:.1f} KiB of the hub, and {count:,} of them, pinged "
-        f"every second, {share:.0f} % of a core"
+        f"every second, {upkeep:.0%} of a core, which is not in the figures of a call beside them"
     )
 
 
