@@ -431,11 +431,11 @@ class Pump:
             if self.hub is None:  # a signal handler closed it at this very moment
                 return
             self._send_queued()
-            # Each send may use up the edge of the descriptor: without this look greenlets waited
-            # for ever after some dozen calls.
-            is_readable = self._get(_EVENTS) & _POLLIN
+            # Each send, and this look, may use up the edge of the descriptor: who waits would wait
+            # for ever. So what it shows is to be done, also room that came right after the sends.
+            to_do = self._get(_EVENTS) & (_POLLIN | _POLLOUT if self._out else _POLLIN)
         # Whatever follows wakes greenlets, which only the hub may do: leave it to a drain.
-        if (is_readable or self._must_follow_up) and not self._is_draining:
+        if (to_do or self._must_follow_up) and not self._is_draining:
             self.schedule()
 
     def _wake_waiting(self) -> None:
