@@ -21,7 +21,7 @@ def main() -> None:
     def close(_number: int, _frame: FrameType | None) -> None:
         used[-1].close()
 
-    # What is left after a second, on a machine that is busy with other things, is none of the test's.
+    # What a busy machine has not sent within a second is none of the test's business.
     logging.getLogger("zerorpc.transport").setLevel(logging.ERROR)
     signal.signal(signal.SIGALRM, close)
     source = random.Random(0)
