@@ -74,7 +74,8 @@ def _overload(size: Size, stage: Stage, most: int) -> Facts:
     assert len(offered.accepted_s) + len(offered.refused_s) == len(calls), "calls hang"
     assert 0 < max(queued) <= most
     assert {(each.queued, each.limit) for each in offered.refusals} == {(most, most)}
-    assert len(offered.accepted_s) >= most
+    # Not the whole queue: in a full one the greediest client gives way to the others.
+    assert len(offered.accepted_s) >= most // 2
     # The few calls of the others are not crowded out by the many, and hear the same if they are.
     assert {error.name or error.kind for error in others.errors} <= {"Overloaded"}
     assert others.values(1)
