@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from typing import Any
 
 import gevent
@@ -84,10 +85,19 @@ def test_the_loop_goes_on_while_a_name_server_is_asked() -> None:
 def test_who_asks_may_be_interrupted() -> None:
     answer = monkey.get_original("_thread", "allocate_lock")()
     answer.acquire()
-    asking = begin(addresses, "host", lambda *_, **__: answer.acquire(timeout=PATIENCE) and [])
+
+    def slow(*_: Any, flags: int = 0, **__: Any) -> list[Any]:
+        if flags:  # asked in the loop itself: it is no address
+            raise socket.gaierror(socket.EAI_NONAME, "no address")
+        answer.acquire(timeout=PATIENCE)
+        return []
+
+    asking = begin(addresses, "host", slow)
+    began = time.monotonic()
     asking.kill()
-    answer.release()
     assert asking.dead
+    assert time.monotonic() - began < PATIENCE / 2, "it waited for the answer"
+    answer.release()
 
 
 # -- what becomes of endpoints -------------------------------------------------------------------
