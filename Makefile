@@ -10,6 +10,8 @@ PEERS   := .peers
 PIP     := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
 PYTEST  := $(BIN)/python -m pytest
 PYTEST_ARGS ?=
+# A test file stays in one process: its tests may share what took long to start.
+IN_PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 # The trees that exist, in the order in which a reader meets them.
 TREES   := $(wildcard zerorpc daemons demo benchmarks fuzz tests)
@@ -41,10 +43,10 @@ run-hub: install ## run the hub of deploy/hub.yml, until Ctrl-C
 test: test-others test-main ## run the fast half on every other Python found, then the whole suite
 
 test-main: install system peers
-	$(PYTEST) $(PYTEST_ARGS)
+	$(PYTEST) $(IN_PARALLEL) $(PYTEST_ARGS)
 
 test-others: install
-	.ci/test-other-pythons
+	.ci/test-other-pythons $(IN_PARALLEL)
 
 system: ## install the programs that tests talk to (as root on Debian; elsewhere says what is missing)
 	@.ci/system-programs
@@ -71,7 +73,7 @@ fuzz: $(VENV)/.stamp-fuzz ## feed the parsers garbage, guided by coverage (FUZZ_
 	$(BIN)/python -m fuzz
 
 docs: install ## run every command and snippet of README.md and docs/
-	$(PYTEST) tests/docs $(PYTEST_ARGS)
+	$(PYTEST) tests/docs $(IN_PARALLEL) $(PYTEST_ARGS)
 
 check: lint type test ## all that a change must pass
 

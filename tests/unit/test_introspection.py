@@ -101,7 +101,6 @@ class Service:
             "(self, key, default=None, /)",
         ),
     ],
-    ids=str,
 )
 def test_signatures(functor: Callable[..., Any], args: list[Any], text: str) -> None:
     assert introspection.argspec_of(functor) == args

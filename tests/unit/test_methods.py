@@ -178,7 +178,7 @@ def test_what_cannot_be_called_cannot_be_decorated() -> None:
         rep(3)
 
 
-@pytest.mark.parametrize("functor", [len, functools.partial(max, 4), Cooler()], ids=repr)
+@pytest.mark.parametrize("functor", [len, functools.partial(max, 4), Cooler()])
 def test_callables_without_self_stay_as_they_are_on_a_class(functor: Any) -> None:
     class Service:
         method = rep(functor)
