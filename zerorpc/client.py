@@ -215,7 +215,8 @@ class Client(SocketBase):
     # -- calls while middleware is registered ------------------------------------------------
 
     def _call_hooked(self, method: str, args: Any, timeout: float | None, slots: int | None) -> Any:
-        return self._await_hooked(*self._send_hooked(method, args, timeout, slots), slots)
+        channel, request = self._send_hooked(method, args, timeout, slots)
+        return self._await_hooked(channel, request, slots)
 
     def _send_hooked(
         self, method: str, args: Any, timeout: float | None, slots: int | None
@@ -250,9 +251,11 @@ class Client(SocketBase):
 
     def _hooked_result(self, channel: Channel, request: Event, event: Event) -> Any:
         context = self._context
-        # Stock asks on every first answer, and its hooks may add patterns of their own.
-        offered = context.hook_client_patterns_list([BY_NAME["stream"], BY_NAME["rep"]])
-        pattern = next((each for each in offered if each.accept_answer(event)), None)
+        pattern: Any = BY_ANSWER.get(event.name)
+        if context.middleware.hooks["client_patterns_list"]:
+            # Stock asks on every first answer, and its hooks may add patterns of their own.
+            offered = context.hook_client_patterns_list([BY_NAME["stream"], BY_NAME["rep"]])
+            pattern = next((each for each in offered if each.accept_answer(event)), None)
         failure: BaseException | None = None
         result = None
         if pattern is None:

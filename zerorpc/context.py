@@ -193,7 +193,8 @@ class Context(_ZmqContext):
 
     def hook_load_task_context(self, event_header: dict[Any, Any]) -> None:
         """Give a received header to whoever keeps a task's context."""
-        self._run("load_task_context", event_header)
+        for functor in self.middleware.hooks["load_task_context"]:
+            functor(event_header)
 
     def hook_get_task_context(self) -> dict[str, Any]:
         """Return the header entries that go out with every event of the current task."""
@@ -205,17 +206,20 @@ class Context(_ZmqContext):
 
     def hook_server_before_exec(self, request_event: Event) -> None:
         """Tell that a method is about to run."""
-        self._run("server_before_exec", request_event)
+        for functor in self.middleware.hooks["server_before_exec"]:
+            functor(request_event)
 
     def hook_server_after_exec(self, request_event: Event, reply_event: Event | None) -> None:
         """Tell that a method succeeded; its reply is about to be sent."""
-        self._run("server_after_exec", request_event, reply_event)
+        for functor in self.middleware.hooks["server_after_exec"]:
+            functor(request_event, reply_event)
 
     def hook_server_inspect_exception(
         self, request_event: Event, reply_event: Event | None, task_context: Any, exc_infos: Any
     ) -> None:
         """Tell that a method raised; the ERR is about to be sent."""
-        self._run("server_inspect_exception", request_event, reply_event, task_context, exc_infos)
+        for functor in self.middleware.hooks["server_inspect_exception"]:
+            functor(request_event, reply_event, task_context, exc_infos)
 
     def hook_client_handle_remote_error(self, event: Event) -> BaseException | None:
         """Return the exception to raise for an ERR instead of `RemoteError`, or None."""
@@ -227,7 +231,8 @@ class Context(_ZmqContext):
 
     def hook_client_before_request(self, event: Event) -> None:
         """Tell that a call is about to be sent."""
-        self._run("client_before_request", event)
+        for functor in self.middleware.hooks["client_before_request"]:
+            functor(event)
 
     def hook_client_after_request(
         self,
@@ -236,17 +241,14 @@ class Context(_ZmqContext):
         exception: BaseException | None = None,
     ) -> None:
         """Tell how a call ended."""
-        self._run("client_after_request", request_event, reply_event, exception)
+        for functor in self.middleware.hooks["client_after_request"]:
+            functor(request_event, reply_event, exception)
 
     def hook_client_patterns_list(self, patterns: list[Any]) -> list[Any]:
         """Return the patterns to try on a first answer."""
         for functor in self.middleware.hooks["client_patterns_list"]:
             patterns = functor(patterns)
         return patterns
-
-    def _run(self, name: str, *args: Any) -> None:
-        for functor in self.middleware.hooks[name]:
-            functor(*args)
 
 
 def _check_type(kind: Any, code: Any, pack: Any, unpack: Any) -> None:

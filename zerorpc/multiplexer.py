@@ -258,7 +258,7 @@ class Multiplexer:
         header: dict[str, Any] = {"message_id": self._next_id(), "v": VERSION}
         if timeout is not None:
             header["deadline_ms"] = int(timeout * 1000)
-        return Event({**header, **extra}, name, args)
+        return Event({**header, **extra} if extra else header, name, args)
 
     def reply_event(
         self, channel: Channel, name: str, args: Any, extra: Mapping[str, Any] | None = None

@@ -17,7 +17,7 @@ from zerorpc.channel import OPEN, Channel, nobody
 from zerorpc.context import Context, call_deadline
 from zerorpc.errors import ZerorpcError
 from zerorpc.methods import DecoratorBase
-from zerorpc.patterns import BY_NAME, describe_exception
+from zerorpc.patterns import BY_NAME, Answering, describe_exception
 from zerorpc.quoting import excerpt
 from zerorpc.step import Request
 from zerorpc.transport import Driver, Worker
@@ -109,7 +109,10 @@ class _Call:
         if method is None:
             raise NameError(event.name)
         context.hook_server_before_exec(event)
-        answering = _HookedAnswers(self._driver, self._request, context)
+        answering: Answering = self
+        hooks = context.middleware.hooks
+        if hooks["get_task_context"] or hooks["server_after_exec"]:
+            answering = _HookedAnswers(self._driver, self._request, context)
         BY_NAME[method.pattern_name].serve(answering, method._functor, event.args)
 
     def fail(self, error: BaseException) -> None:

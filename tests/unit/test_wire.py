@@ -72,6 +72,36 @@ def test_a_reply_is_what_the_general_encoding_makes(channel_id: Id, args: Any) -
     assert (type(echoed), echoed) == (type(channel_id), channel_id)
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"message_id": ID, "v": 3},
+        {"message_id": ID, "v": 3, "deadline_ms": 30_000},
+        {"message_id": ID, "v": 3, "response_to": NEXT},
+        {"message_id": ID, "v": 3, "response_to": NODE_ID},
+        {"message_id": ID, "v": 3, "response_to": None},
+        {"message_id": ID, "v": 3, "deadline_ms": None},
+        {"message_id": ID, "v": 3, "deadline_ms": 1.5},
+        {"message_id": ID, "v": 3, "trace_id": "c0ffee"},
+        {"message_id": ID, "v": 3, "response_to": NEXT, "trace_id": "c0ffee"},
+        {"message_id": ID, "v": 2},
+        {"message_id": ID, "v": True},
+        {"message_id": ID},
+        {"message_id": b"short", "v": 3},
+        {"message_id": NODE_ID, "v": 3},
+        {"v": 3},
+        {},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("name", ["add", b"add"])
+def test_an_event_is_sent_as_middleware_has_left_it(header: dict[str, Any], name: Any) -> None:
+    for args in ([1, "two"], b"x" * 100_000, b"after a large one"):
+        codec = Codec()
+        codec.event(Event({}, "before", args))
+        assert codec.event(Event(header, name, args)) == plain(header, name, args)
+
+
 @pytest.mark.parametrize("channel_id", [ID, NODE_ID, 7])
 def test_a_heartbeat_is_what_the_general_encoding_makes(channel_id: Id) -> None:
     codec = Codec()
