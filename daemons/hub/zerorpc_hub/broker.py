@@ -32,7 +32,7 @@ from zerorpc.peek import peek, peek_answer, peek_opening
 from zerorpc.wire import DRAINING, VERSION
 from zerorpc_hub.calls import Call, Client, Frames, Worker
 from zerorpc_hub.policy import Policy
-from zerorpc_hub.recovery import Recovery
+from zerorpc_hub.recovery import Recovery, TakeBack
 from zerorpc_hub.revision import Place, revise
 from zerorpc_hub.switch import Send, Switch
 from zerorpc_hub.watch import Notice, Watch
@@ -111,15 +111,21 @@ class Broker:
         return worker, self._sends()
 
     def remove_worker(
-        self, worker: Worker, now: float, unsent: int = 0, reason: str = "its connection broke"
+        self,
+        worker: Worker,
+        now: float,
+        unsent: int = 0,
+        reason: str = "its connection broke",
+        take_back: TakeBack = list,
     ) -> list[Send]:
         """Find its calls a new place, or tell their clients, as its connection is gone.
 
-        `unsent` is how many of the last messages for it never left, not even in part.
+        `unsent` is how many of the last messages for it never left, not even in part; `take_back`
+        returns them.
         """
         del self.workers[worker]
         self.switch.pools[worker.pool_index].leave(worker, now)
-        self._recovery.lose(worker, now, unsent, reason)
+        self._recovery.lose(worker, now, unsent, reason, take_back)
         for pool in self.switch.pools:
             self._watch.hurry(pool)
         return self._sends()

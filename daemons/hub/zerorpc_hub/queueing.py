@@ -229,7 +229,11 @@ class _Workers:
             return
         self._traffic.log.info("worker gone", worker=connection.remote, why=reason)
         sends = self._broker.remove_worker(
-            connection.tag, monotonic(), connection.unsent_messages, _SAID.get(reason, reason)
+            connection.tag,
+            monotonic(),
+            connection.unsent_messages,
+            _SAID.get(reason, reason),
+            connection.take_back,
         )
         self._relay.send(sends)
         # Last: the calls that it lost belong to what it did.

@@ -6,17 +6,21 @@ only if its method is idempotent, and within a budget. All others are told.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from msgpack import Unpacker
 
-from zerorpc.peek import HEAD_BYTES
+from zerorpc.peek import HEAD_BYTES, less_time
 from zerorpc.wire import DRAINING, Blob
 from zerorpc_hub.budget import RetryBudget
-from zerorpc_hub.calls import Call, Worker
+from zerorpc_hub.calls import Call, Frames, Worker
 from zerorpc_hub.switch import Switch
 
 # One that brings down every worker it comes to must not bring down all.
 _MOST_ATTEMPTS = 3
 _DRAINING = DRAINING.encode()
+
+TakeBack = Callable[[], Sequence[Frames]]
 
 
 class Recovery:
@@ -27,13 +31,18 @@ class Recovery:
         self._switch = switch
         self.budget = RetryBudget(policy.retry_share, policy.retry_per_second, now)
 
-    def lose(self, worker: Worker, now: float, unsent: int, reason: str) -> None:
+    def lose(
+        self, worker: Worker, now: float, unsent: int, reason: str, take_back: TakeBack
+    ) -> None:
         """Deal with the calls of a worker that is gone and has left its pool.
 
-        The last `unsent` messages for it never left.
+        The last `unsent` messages for it never left; `take_back` returns them.
         """
         switch, moved = self._switch, []
-        for call in list(worker.calls.values()):
+        lost = list(worker.calls.values())
+        if any(call.kept is None and worker.age_of(call.token) < unsent for call in lost):
+            _keep_again(worker, unsent, take_back())
+        for call in lost:
             was_sent = worker.age_of(call.token) >= unsent
             switch.take_back(call)
             if self._may_go_elsewhere(call, now, was_sent=was_sent):
@@ -77,6 +86,21 @@ class Recovery:
         switch.put_back(call, now)
         switch.settle(worker, now)
         return True
+
+
+def _keep_again(worker: Worker, unsent: int, messages: Sequence[Frames]) -> None:
+    """Take what was not kept of calls that never left from the messages that did not."""
+    taken: dict[bytes, list[Frames]] = {}
+    for token, *frames in messages:
+        taken.setdefault(bytes(token), []).append(frames)
+    for call in worker.calls.values():
+        frames_of = taken.get(call.token)
+        if call.kept is None and frames_of and worker.age_of(call.token) < unsent:
+            call.kept, *call.later = frames_of
+            if call.expires is not None:
+                # As its client had said it, for it will be told anew how long it has waited.
+                waited_ms = int((call.sent - call.opened) * 1000)
+                call.kept = [*call.kept[:-1], less_time(call.kept[-1], -waited_ms)]
 
 
 def error_name(blob: Blob) -> str | None:

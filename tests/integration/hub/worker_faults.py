@@ -128,8 +128,8 @@ def calls_not_sent(size: Size) -> Facts:
         with ServerProcess(out, connect=1) as first:
             stage.hub.await_workers(1)
             first.stop()
-            # Beyond 64 MiB in all, a hub does not keep what it would send again.
-            payload = b"x" * (60 * MIB // calls)
+            # More than the 64 MiB that a hub keeps of what it might have to send again.
+            payload = b"x" * (90 * MIB // calls)
             made = Told(
                 [functools.partial(stage.client, "mark", [n, payload]) for n in range(calls)]
             )

@@ -92,7 +92,11 @@ class Hub:
         self.deliver(self.broker.from_worker(worker, [frames], self.now))
 
     def lose(self, worker: Worker, unsent: int = 0) -> None:
-        self.deliver(self.broker.remove_worker(worker, self.now, unsent))
+        """Lose a worker; the last `unsent` messages for it never left."""
+        inbox = self.inboxes[worker.name]
+        back = inbox[len(inbox) - unsent :]
+        reason = "its connection broke"
+        self.deliver(self.broker.remove_worker(worker, self.now, unsent, reason, lambda: back))
 
     def leave(self, client: Client) -> None:
         self.deliver(self.broker.remove_client(client, self.now))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgpack import unpackb
+
 from tests.unit.daemons.hub.hubs import Hub
 from zerorpc_hub.policy import Policy
 
@@ -29,6 +31,37 @@ def test_calls_whose_bytes_never_left_go_elsewhere_with_what_followed_them() -> 
     hub.lose(first, unsent=2)
     assert [name for name, _ in hub.heard(second)] == ["unsent", "_zpc_more"]
     assert [args[0] for _, args in hub.heard(client)] == ["LostRemote"]
+
+
+def test_what_never_left_goes_elsewhere_however_much_it_is() -> None:
+    hub = Hub()
+    client, first = hub.client(), hub.worker("w1")
+    calls = [hub.call(client, f"m{n}", b"x" * (33 << 20), deadline_ms=30_000) for n in range(3)]
+    hub.say(client, calls[2], "_zpc_more", [9])
+    assert hub.broker.switch.kept_bytes < 34 << 20
+    hub.now += 1.5
+    second = hub.worker("w2")
+    hub.lose(first, unsent=3)
+    assert [args[0] for _, args in hub.heard(client)] == ["LostRemote"]
+    events = [unpackb(frames[-1]) for frames in hub.take(second)]
+    assert [name for _, name, _ in events] == ["m1", "m2", "_zpc_more"]
+    assert [len(args[0]) for _, _, args in events[:2]] == [33 << 20] * 2
+    assert [header["deadline_ms"] for header, _, _ in events[:2]] == [28_500] * 2
+
+
+def test_what_has_waited_in_the_queue_and_in_vain_has_so_much_less_time() -> None:
+    hub = Hub(max_inflight=2)
+    client, first = hub.client(), hub.worker("w1")
+    hub.broker.pause(first)
+    for number in range(2):
+        hub.call(client, f"m{number}", b"x" * (33 << 20), deadline_ms=30_000)
+    hub.now += 2
+    hub.deliver(hub.broker.resume(first, hub.now))
+    hub.now += 3
+    second = hub.worker("w2")
+    hub.lose(first, unsent=2)
+    headers = [unpackb(frames[-1])[0] for frames in hub.take(second)]
+    assert [header["deadline_ms"] for header in headers] == [25_000] * 2
 
 
 def test_idempotent_methods_are_tried_again_within_the_budget() -> None:
