@@ -13,8 +13,30 @@ from typing import Any
 from msgpack import packb, unpackb
 
 from zerorpc_hub.calls import Client, Frames, Worker
+from zerorpc_hub.policy import Policy, PoolPolicy
 
 _serials = count(1)
+
+QUEUE_MAX, QUEUE_BYTES, QUEUE_TIMEOUT = 4, 20_000, 7.0
+
+
+def policy_of(balance: Any, eject_after: int | None, slow_start: float) -> Policy:
+    """Return a policy with two pools, small bounds, and methods that may be started twice."""
+    rules: dict[str, Any] = {
+        "balance": balance,
+        "eject_after": eject_after,
+        "slow_start": slow_start,
+    }
+    bounded = PoolPolicy(methods=("bounded_*",), max_inflight=2, **rules)
+    return Policy(
+        pools=(("free", PoolPolicy(methods=("free_*",), **rules)), ("bounded", bounded)),
+        queue_max=QUEUE_MAX,
+        queue_bytes=QUEUE_BYTES,
+        queue_timeout=QUEUE_TIMEOUT,
+        idempotent=("*_safe",),
+        retry_per_second=0.5,
+        idle=60.0,
+    )
 
 
 def new_id() -> bytes:

@@ -12,40 +12,34 @@ from typing import Any
 
 from msgpack import packb, unpackb
 
-from tests.property.hub_peers import Call, Caller, Job, Server, event, later, new_id, read
+from tests.property.hub_peers import (
+    QUEUE_BYTES,
+    QUEUE_MAX,
+    QUEUE_TIMEOUT,
+    Call,
+    Caller,
+    Job,
+    Server,
+    event,
+    later,
+    new_id,
+    read,
+)
 from zerorpc_hub.broker import Broker
 from zerorpc_hub.calls import Frames
-from zerorpc_hub.policy import Policy, PoolPolicy
+from zerorpc_hub.policy import Policy
 from zerorpc_hub.snapshot import Restoration, export
 from zerorpc_hub.switch import Send
 
-QUEUE_MAX, QUEUE_BYTES, QUEUE_TIMEOUT = 4, 20_000, 7.0
 ANSWERS = ("OK", "ERR", "STREAM_DONE")
+# One large request, but not two.
+KEPT_BYTES = 8_000
 # The broker says that a worker is silent no earlier than this.
 SILENCE = 10.0
 # A frozen worker's connection takes so many messages before it says that it is full.
 WIRE_MAX = 3
 # What a deadline may be late by.
 GRAIN = 0.02
-
-
-def policy_of(balance: Any, eject_after: int | None, slow_start: float) -> Policy:
-    """Return a policy with two pools, small bounds, and methods that may be started twice."""
-    rules: dict[str, Any] = {
-        "balance": balance,
-        "eject_after": eject_after,
-        "slow_start": slow_start,
-    }
-    bounded = PoolPolicy(methods=("bounded_*",), max_inflight=2, **rules)
-    return Policy(
-        pools=(("free", PoolPolicy(methods=("free_*",), **rules)), ("bounded", bounded)),
-        queue_max=QUEUE_MAX,
-        queue_bytes=QUEUE_BYTES,
-        queue_timeout=QUEUE_TIMEOUT,
-        idempotent=("*_safe",),
-        retry_per_second=0.5,
-        idle=60.0,
-    )
 
 
 class World:
@@ -71,7 +65,9 @@ class World:
 
     def _make_broker(self, policy: Policy) -> Broker:
         instance = b"the hub's own 24 bytes.."
-        return Broker(policy, instance=instance, random=self.random, now=self.now)
+        broker = Broker(policy, instance=instance, random=self.random, now=self.now)
+        broker.switch.most_kept_bytes = KEPT_BYTES
+        return broker
 
     def move(self) -> None:
         """Go on as another process does, from nothing but the state of this broker."""
@@ -323,15 +319,17 @@ class World:
     def _refuse(self, server: Server, job: Job) -> None:
         """Let a worker say that it has not started a call, as it is about to stop."""
         call, server.has_said_so = job.call, True
-        blob = later(call.id, "ERR", ["Draining", "about to stop", None], draining=True)
-        if self._is_live(server, job):
-            call.lose_worker(self.now, was_started=False)
-        else:
+        args = ["Draining", "about to stop", None]
+        if not self._is_live(server, job):
             self.dropped["late"] += 1
+        elif server.handle.calls[call.token].kept is None:
+            self.speaking = job, "ERR", args  # too large to be sent again: its client is told
+        else:
+            call.lose_worker(self.now, was_started=False)
         self.refusing = call
-        self._said(server, [*job.envelope, blob])
-        self.refusing = None
-        assert call.fate != "ERR", "a refusal reached the client"
+        self._said(server, [*job.envelope, later(call.id, "ERR", args, draining=True)])
+        assert call.fate != "ERR" or self.speaking, "a refusal reached the client"
+        self.refusing = self.speaking = None
 
     def speak(self, server: Server, job: Job, name: str, args: Any) -> None:
         """Let a worker say something about a call, be it over or not."""
@@ -394,7 +392,8 @@ class World:
             if call in safe or (call.is_idempotent and not call.has_answered):
                 call.lose_worker(self.now, was_started=call not in safe)
         self.servers.remove(server)
-        self.deliver(self.broker.remove_worker(server.handle, self.now, unsent))
+        gone = server.handle, self.now, unsent, "it broke", lambda: left
+        self.deliver(self.broker.remove_worker(*gone))
         assert not any(call.is_open and call.worker is server for call in mine), "not told"
         self.losing = set()
 

@@ -13,8 +13,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.property.hub_peers import Call, Job, Server
-from tests.property.hub_world import ANSWERS, World, policy_of
+from tests.property.hub_peers import Call, Job, Server, policy_of
+from tests.property.hub_world import ANSWERS, World
 from zerorpc_hub.calls import Call as HubCall
 from zerorpc_hub.calls import Worker
 

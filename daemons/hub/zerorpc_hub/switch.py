@@ -46,7 +46,7 @@ class Switch:
         self.pools = self.make_pools()
         # By endpoint: one row of counters is then enough for both, and for the hub as a whole.
         self.methods: dict[str, dict[bytes, Method]] = {}
-        self.kept_bytes = 0
+        self.kept_bytes, self.most_kept_bytes = 0, _KEPT_BYTES
 
     def make_pools(self) -> list[Pool]:
         """Return the pools of the policy, empty."""
@@ -118,7 +118,7 @@ class Switch:
         """Bound what is kept of large requests; one that is not kept cannot be sent again."""
         assert call.kept is not None
         size = len(call.kept[-1])
-        if self.kept_bytes + size > _KEPT_BYTES:
+        if self.kept_bytes + size > self.most_kept_bytes:
             call.kept = call.later = None
         else:
             self.kept_bytes += size

@@ -141,7 +141,7 @@ def _unharmed(size: Size, attack: Attack) -> Facts:
         assert report["errors"] == []
         assert not ground.running.ended, "calls of others were ended"
         grown = memory_bytes(ground.hub.pid) - before
-        assert grown < 4 * UNSENT, f"the hub grew by {grown >> 20} MiB"
+        assert grown < 4 * UNSENT, f"{attack.__name__}: the hub grew by {grown >> 20} MiB"
         facts |= {f"{name}_ms": report[name] * 1e3 for name in ("p50", "p99")}
         facts["grown_MiB"] = grown / MIB
         if size.is_measured:
