@@ -17,6 +17,8 @@ from zerorpc_hub.policy import Policy, PoolPolicy
 
 _serials = count(1)
 
+# Open at a time: a few more than wait and run where everybody is well.
+CALLS = 16
 QUEUE_MAX, QUEUE_BYTES, QUEUE_TIMEOUT = 4, 20_000, 7.0
 
 
@@ -30,6 +32,7 @@ def policy_of(balance: Any, eject_after: int | None, slow_start: float) -> Polic
     bounded = PoolPolicy(methods=("bounded_*",), max_inflight=2, **rules)
     return Policy(
         pools=(("free", PoolPolicy(methods=("free_*",), **rules)), ("bounded", bounded)),
+        calls=CALLS,
         queue_max=QUEUE_MAX,
         queue_bytes=QUEUE_BYTES,
         queue_timeout=QUEUE_TIMEOUT,

@@ -13,6 +13,7 @@ from typing import Any
 from msgpack import packb, unpackb
 
 from tests.property.hub_peers import (
+    CALLS,
     QUEUE_BYTES,
     QUEUE_MAX,
     QUEUE_TIMEOUT,
@@ -187,7 +188,8 @@ class World:
         expires = None if deadline_ms is None else self.now + deadline_ms / 1000
         call = Call(new_id(), caller, method, size, self.now, expires, caller.version)
         call.queued_since = self.now
-        before = self.waiting(call.pool)
+        before, open_calls = self.waiting(call.pool), [c for c in self.calls.values() if c.is_open]
+        own = sum(each.caller is caller for each in open_calls)
         caller.calls.append(call)
         self.calls[call.id] = call
         header = {"message_id": call.id, "v": caller.version}
@@ -197,11 +199,11 @@ class World:
         self._from(caller, event(header, method, [b"x" * size]))
         self.opening = None
         if call.fate is None:
-            assert not self.broker.is_draining
+            assert (self.broker.is_draining, own + len(open_calls) < CALLS) == (False, True)
         elif not self.broker.is_draining:
             waiting_bytes = sum(each.size for each in before)
             is_full = len(before) >= QUEUE_MAX or waiting_bytes + size > QUEUE_BYTES - 2000
-            assert is_full, "refused though there is room"
+            assert is_full or own + len(open_calls) >= CALLS, "refused though there is room"
 
     def waiting(self, pool: str) -> list[Call]:
         """Return the calls that no worker of a pool has yet."""

@@ -37,6 +37,8 @@ _READ_LARGE_BYTES = 1 << 18
 # Stock's receive queue holds 1000 messages, and nobody reads the next PING once it is full.
 _STUFFED = 900
 _STUFFED_FACTOR = 20
+# What a peer that took nothing leaves behind; giving it back takes a few milliseconds.
+_WORTH_RETURNING_BYTES = 1 << 20
 # A full connection is drained when so much of the bound is left: enough to keep the peer busy
 # while others are told.
 _LOW = 4
@@ -375,6 +377,8 @@ class Connection:
         self._board.closed[self._ending or reason] += 1
         if not self._ending:
             self.owner.on_closed(self, reason)
+        if self.backlog.size >= _WORTH_RETURNING_BYTES:
+            self._board.has_left_memory = True
         self.when_gone()
 
     # -- moving to another process -----------------------------------------------------------

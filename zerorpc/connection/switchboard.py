@@ -15,6 +15,8 @@ from typing import Protocol
 
 import gevent
 
+from zerorpc.memory import return_freed_memory
+
 
 class Line(Protocol):
     """A connection, as far as a switchboard knows one."""
@@ -33,12 +35,14 @@ class Switchboard:
     """The connections of one owner: flushed together, and watched together.
 
     `scan` is how often all are looked at: what is due is noticed so many seconds later at most.
-    `closed` counts the reasons for which connections ended.
+    `closed` counts the reasons for which connections ended. Whoever leaves much memory behind sets
+    `has_left_memory`: the system gets it back with the next look.
     """
 
     def __init__(self, scan: float = 0.5) -> None:
         self.connections: set[Line] = set()
         self.closed: Counter[str] = Counter()
+        self.has_left_memory = False
         self.loop = gevent.get_hub().loop
         self._unflushed: list[Line] = []
         self._timer = self.loop.timer(scan, scan)
@@ -70,3 +74,6 @@ class Switchboard:
         now = time.monotonic()
         for connection in list(self.connections):
             connection.check(now)
+        if self.has_left_memory:
+            self.has_left_memory = False
+            return_freed_memory()

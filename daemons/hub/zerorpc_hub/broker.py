@@ -159,6 +159,7 @@ class Broker:
         """Take in messages of a client."""
         switch, ids, methods = self.switch, self.switch.ids, client.methods
         start, pools, random = switch.start, switch.pools, switch.random
+        must_look = self.is_draining or not switch.has_room(client, len(messages))
         started = 0
         for frames in messages:
             # Most are calls of known methods that some worker can take. Whatever is the least
@@ -169,7 +170,7 @@ class Broker:
                 continue
             call_id, name, deadline_ms = opening
             method = methods.get(name)
-            if method is None or call_id in ids or len(frames) != 2 or self.is_draining:
+            if method is None or call_id in ids or len(frames) != 2 or must_look:
                 self._open(client, call_id, name, frames, VERSION, deadline_ms, now)
                 continue
             call = Call(call_id, client, method, frames, now)
@@ -246,7 +247,7 @@ class Broker:
             # An ERR would end the call that the client has under this id.
             switch.traffic.dropped["duplicate_id"] += 1
             return True
-        hops = len(frames) - 2
+        hops, numbers = len(frames) - 2, dict[str, int]()
         if call_id in switch.ids:
             kind = "DuplicateId"
             message = "another client has a call with this id; this one was not started"
@@ -256,9 +257,11 @@ class Broker:
         elif hops > self.policy.max_hops:
             kind = "TooManyHops"
             message = f"this call has passed {hops} hubs: do they form a circle?"
+        elif not switch.has_room(client):
+            kind, message, numbers = switch.crowding(client)
         else:
             return False
-        switch.refuse(client, call_id, frames, version, kind, message)
+        switch.refuse(client, call_id, frames, version, kind, message, **numbers)
         return True
 
     def _queue(self, call: Call) -> None:

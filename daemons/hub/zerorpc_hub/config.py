@@ -108,6 +108,13 @@ class Limits(Section):
     handshake: Seconds = Field(
         3.0, gt=0, description="How long a peer may take to introduce itself."
     )
+    # About 1.3 kB each, beside what they say.
+    calls: int = Field(
+        100_000,
+        ge=2,
+        description="Open at a time, those that wait included; of one client no more than are"
+        " left for others, so one alone may have half.",
+    )
     # Some calls' worth of work is enough to keep a worker busy; the rest can still go elsewhere.
     full_bytes: Bytes = Field(
         1 << 20,
@@ -206,6 +213,7 @@ class Hub(Section):
             name=name,
             # Last, for what no other pool takes.
             pools=(*pools, ("default", own)),
+            calls=self.limits.calls,
             queue_max=self.queue.max,
             queue_bytes=self.queue.bytes,
             queue_timeout=self.queue.timeout,

@@ -37,6 +37,8 @@ class Policy:
 
     name: str = "hub"
     pools: tuple[tuple[str, PoolPolicy], ...] = (("default", PoolPolicy()),)
+    # Open at a time, waiting ones included; of one client no more than are left.
+    calls: int = 100_000
     queue_max: int = 10_000
     queue_bytes: int = 256 << 20
     queue_timeout: float = 30.0

@@ -84,6 +84,23 @@ class Switch:
         is_idempotent = any(fnmatchcase(text, glob) for glob in self.policy.idempotent)
         return Method(name, next(fitting, 0), is_idempotent=is_idempotent)
 
+    def has_room(self, client: Client, more: int = 1) -> bool:
+        """Tell whether a client may open so many calls: it has no more then than others still may.
+
+        So one alone gets half of all, and whoever comes later finds room, however greedy others
+        are.
+        """
+        return len(client.calls) + len(self.ids) + 2 * more <= self.policy.calls + 1
+
+    def crowding(self, client: Client) -> tuple[str, str, dict[str, int]]:
+        """Return how to refuse a call that there is no room for: the error, a text, numbers."""
+        own, limit = len(client.calls), self.policy.calls
+        text = (
+            f"{own} calls of this client are open at hub {self.policy.name!r}, {len(self.ids)} in"
+        )
+        text += f" all; {limit} may be, and of one client no more than are left"
+        return "Overloaded", text, {"queued": own, "limit": limit}
+
     def accept(self, call: Call) -> None:
         """Take in a call: from now on it is answered, or its client is gone."""
         self.ids.add(call.id)
@@ -307,11 +324,18 @@ class Switch:
         self.out.append((call.client.peer, [*call.envelope, blob]))
 
     def refuse(
-        self, client: Client, call_id: bytes, frames: Frames, version: int, name: str, message: str
+        self,
+        client: Client,
+        call_id: bytes,
+        frames: Frames,
+        version: int,
+        name: str,
+        message: str,
+        **numbers: int,
     ) -> None:
         """Send an ERR for a call that is not accepted."""
         envelope = PLAIN if len(frames) == 2 else frames[:-1]
-        blob = self.words.error(call_id, version, name, message, {})
+        blob = self.words.error(call_id, version, name, message, numbers)
         self.out.append((client.peer, [*envelope, blob]))
         self.traffic.refused[name] += 1
 

@@ -98,6 +98,9 @@ def test_a_peer_that_takes_nothing_is_closed_at_its_bound() -> None:
             here.board.flush()
         assert ear.reasons == ["slow_reader"]
         assert here.board.closed == {"slow_reader": 1}
+        # The system gets back what was queued for it, with the next look at all connections.
+        assert here.board.has_left_memory
+        wait_until(lambda: not here.board.has_left_memory, "the memory is given back")
         silent.close()
 
 

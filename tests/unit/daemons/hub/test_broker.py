@@ -235,6 +235,30 @@ def test_one_batch_may_hold_a_call_and_what_follows_it() -> None:
     assert [name for name, _ in hub.heard(worker)] == ["stream", "_zpc_more"]
 
 
+def test_one_client_may_have_as_many_calls_as_are_left_for_others() -> None:
+    hub = Hub(Policy(name="h", calls=12))
+    greedy, modest, worker = hub.client("greedy"), hub.client("modest"), hub.worker()
+    openings = [request("m")[1] for _ in range(9)]
+    hub.from_client(greedy, *openings)
+    assert len(hub.heard(worker)) == 6
+    refused = [unpackb(frames[-1]) for frames in hub.take(greedy)]
+    assert len(refused) == 3
+    header, name, args = refused[0]
+    assert (name, args[0]) == ("ERR", "Overloaded")
+    assert args[1].startswith("6 calls of this client are open at hub 'h', 6 in all; 12 may be")
+    assert (header["hub"], header["queued"], header["limit"]) == ("h", 6, 12)
+    for _ in range(5):
+        hub.call(modest)
+    assert len(hub.take(worker)) == 3
+    assert [args[0] for _, args in hub.heard(modest)] == ["Overloaded"] * 2
+    assert hub.broker.switch.traffic.refused == {"Overloaded": 5}
+    hub.leave(greedy)
+    hub.take(worker)
+    for _ in range(5):
+        hub.call(modest)
+    assert [name for name, _ in hub.heard(worker)] == ["m"] * 3
+
+
 def test_a_draining_hub_finishes_what_it_has_and_refuses_the_rest() -> None:
     hub = Hub()
     client, worker = hub.client(), hub.worker()
