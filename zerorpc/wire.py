@@ -14,7 +14,6 @@ It must not know what a channel is, nor which events exist beyond their names be
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, NoReturn
 
@@ -80,16 +79,29 @@ _DRAINING_MARK = b"\xa8draining\xc3"
 _BEAT = b"\xa7_zpc_hb\x91\x00"
 
 
-@dataclass(slots=True)
 class Event:
     """One zerorpc message: `header` map, `name`, and `args` (a list, or a stream's bare item).
 
     Mutable, because middleware may change an event before it is sent.
     """
 
-    header: dict[Any, Any]
-    name: str
-    args: Any
+    # Not a dataclass: to have one made takes as long as to load five modules, at each start.
+    __slots__ = ("args", "header", "name")
+
+    def __init__(self, header: dict[Any, Any], name: str, args: Any) -> None:
+        self.header = header
+        self.name = name
+        self.args = args
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not Event:
+            return NotImplemented
+        return (self.header, self.name, self.args) == (other.header, other.name, other.args)
+
+    __hash__ = None  # type: ignore[assignment]  # as for all that may change
+
+    def __repr__(self) -> str:
+        return f"Event(header={self.header!r}, name={self.name!r}, args={self.args!r})"
 
 
 class CustomType(NamedTuple):
@@ -174,14 +186,10 @@ class Codec:
     def event(self, event: Event) -> Blob:
         """Return `event` encoded with whatever its header holds."""
         header, name = event.header, event.name
-        message_id = header.get("message_id")
+        message_id: Any = header.get("message_id")
         # Middleware leaves most as they were made: then they go the fast way after all.
-        if (
-            type(message_id) is bytes
-            and len(message_id) == 32
-            and header.get("v") == VERSION
-            and type(name) is str
-        ):
+        is_usual = type(message_id) is bytes and len(message_id) == 32 and type(name) is str
+        if is_usual and header.get("v") == VERSION:
             if len(header) == 2:
                 return self.request(message_id, name, event.args, None)
             if len(header) == 3 and "response_to" in header:
