@@ -10,12 +10,17 @@ could send them. The signature text does show them.
 from __future__ import annotations
 
 import functools
-import inspect
 import types
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+from zerorpc.later import later
+
+if TYPE_CHECKING:
+    import inspect
+else:
+    inspect = later("inspect")
+
 # MessagePack's integers: 64 bits, signed or not.
 _INT_MIN, _INT_MAX = -(2**63), 2**64 - 1
 # Defaults nested deeper than this are given as text: a list may contain itself.
@@ -55,7 +60,7 @@ def argspec_of(functor: Callable[..., Any]) -> list[Any] | None:
     defaults: list[Any] = []
     varargs = keywords = None
     for parameter in signature.parameters.values():
-        if parameter.kind in _POSITIONAL:
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
             args.append(parameter.name)
             if parameter.default is not parameter.empty:
                 defaults.append(portable(parameter.default))

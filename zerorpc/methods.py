@@ -7,11 +7,16 @@ and reads `_functor` and `pattern_name` of what it finds, one attribute load eac
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from zerorpc import introspection
+from zerorpc.later import later
+
+if TYPE_CHECKING:
+    import inspect
+else:
+    inspect = later("inspect")
 
 
 class DecoratorBase:

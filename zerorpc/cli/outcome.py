@@ -5,12 +5,18 @@ Pure: decides nothing and prints nothing.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from zerorpc.errors import EndpointError, LostRemote, Overloaded, RemoteError, TimeoutExpired
+from zerorpc.later import later
 from zerorpc.quoting import printable
+
+if TYPE_CHECKING:
+    import difflib
+else:
+    difflib = later("difflib")
 
 # How many similar names a "did you mean" offers: more than this is a list, not a hint.
 _SUGGESTIONS_MAX = 3

@@ -12,11 +12,17 @@ import io
 import json
 import math
 import os
-import pprint
 from collections.abc import Iterable, Mapping
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
+
+from zerorpc.later import later
 
 from .outcome import Unwritable
+
+if TYPE_CHECKING:
+    import pprint
+else:
+    pprint = later("pprint")
 
 # Bold and bold red: readable on dark and on light ground.
 _BOLD = "\033[1m"
