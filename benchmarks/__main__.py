@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--tiny] [P1 P2 ... bounds] [--json FILE] [--write]`.
+"""`python -m benchmarks [--tiny] [P1 P2 ... stages] [--json FILE] [--write]`.
 
 Runs the named benchmarks, all if none is named; BENCH=tiny in the environment is --tiny.
 Ends with 1 if a run of ours failed, or, under CI=true, if any peer is missing or failed;
@@ -29,6 +29,7 @@ from benchmarks import (
     p7_startup,
     p8_hub,
     roster,
+    stages,
 )
 from benchmarks.plan import TINY, Plan
 from benchmarks.report import Report, summary
@@ -44,6 +45,7 @@ _RUNS: dict[str, Callable[[Plan], Report]] = {
     "P8": p8_hub.run,
     "balancing": balancing.run,
     "bounds": bounds.run,
+    "stages": stages.run,
 }
 _PREAMBLE = (
     "Written by `python -m benchmarks --write`. Ratios are taken within one round and their "

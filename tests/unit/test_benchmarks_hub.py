@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks import stages
 from benchmarks.contest import Outcome
 from benchmarks.hub.arena import DIRECT, HUB, PROXY
 from benchmarks.hub.generator import percentile
@@ -11,6 +12,7 @@ from benchmarks.hub.line import Line
 from benchmarks.hub.script import SCRIPTS, large
 from benchmarks.hub.worker import answers, large_answers
 from benchmarks.p8_hub import added_latency, owned
+from benchmarks.plan import TINY
 from benchmarks.roster import OURS
 from zerorpc.wire import Codec, Event
 from zerorpc.zmtp import Message, Peer, Session, Snapshot, encode
@@ -162,3 +164,11 @@ def test_added_latency_is_over_a_direct_call_of_the_same_round() -> None:
     ]
     assert added_latency(Outcome(results)) == 2.0
     assert added_latency(Outcome([{HUB: {"p50_us": 1.0}}])) is None
+
+
+def test_the_stages_of_a_call_are_those_of_real_ones() -> None:
+    report = stages.run(TINY)
+    for table in report.tables:
+        assert len(table.rows) > 5
+        assert all(isinstance(took, float) for _, took in table.rows)
+    assert not report.failures
