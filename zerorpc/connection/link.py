@@ -7,7 +7,8 @@ Rules:
    owner should `pause` whoever sends to it until `on_drained`; beyond `most_bytes`, or when it does
    not move for `stalled` seconds while it is full, it is closed.
 3. A peer is dead when it is silent for `dead_after` seconds though it was pinged. Not judged so is
-   one whose own queue may be full: libzmq then stops reading, and answers no PING.
+   one whose own queue may be full: libzmq then stops reading, and answers no PING. Nor is anyone
+   judged when this process has stood still: what has come meanwhile is read first.
 4. `on_closed` is the last that an owner hears of a connection, and comes once.
 
 It must not know what a message means, nor which connection belongs to which other.
@@ -37,6 +38,8 @@ _READ_LARGE_BYTES = 1 << 18
 # Stock's receive queue holds 1000 messages, and nobody reads the next PING once it is full.
 _STUFFED = 900
 _STUFFED_FACTOR = 20
+# Of the time between the first PING and the verdict: whoever was asked late has this share of it.
+_LEAST_TO_ANSWER = 0.5
 # What a peer that took nothing leaves behind; giving it back takes a few milliseconds.
 _WORTH_RETURNING_BYTES = 1 << 20
 # A full connection is drained when so much of the bound is left: enough to keep the peer busy
@@ -84,7 +87,7 @@ class Handed:
     """A connection between two turns of its loop but for its socket, as plain data.
 
     `unsent` is what the system has not taken, `begins` where whole messages begin in it, `unheard`
-    how many messages the peer was sent since it was last heard. The owner knows if it `is_full`.
+    how many messages the peer may not have read. The owner knows if it `is_full`.
     """
 
     session: Snapshot
@@ -105,6 +108,7 @@ class Connection:
     """
 
     __slots__ = (
+        "_asked",
         "_board",
         "_ending",
         "_is_heard",
@@ -151,7 +155,9 @@ class Connection:
         self._out: list[Frame] = []
         self.backlog = Outbox()
         self._is_writing = self._is_moving = False
-        self.unheard = 0  # messages sent since the peer was last heard
+        # Messages that the peer may not have read: those sent since it last said one. An owner
+        # that knows of more may say so.
+        self.unheard = 0
         if handed is not None:
             session.restore(handed.session)
             self.backlog.put(handed.unsent, handed.begins)
@@ -162,6 +168,7 @@ class Connection:
         self._ending = ""  # why, once it is finishing
         self.was_ready = session.peer is not None
         self.last_heard = self.last_moved = time.monotonic()
+        self._asked: float | None = None  # when it was first pinged, since it was last heard
         self._until = None if self.was_ready else self.last_heard + patience.handshake
         self._reader = board.loop.io(socket.fileno(), 1)
         self._writer = board.loop.io(socket.fileno(), 2)
@@ -272,7 +279,6 @@ class Connection:
         if not data:
             self.close("closed" if self.was_ready else "never_spoke")
         elif not self._ending:
-            self.unheard = 0
             self._is_heard = True
             try:
                 self._handle(data)
@@ -294,6 +300,8 @@ class Connection:
             self.was_ready, self._until = True, None
             self.owner.on_ready(self)
         if messages and self.is_open:
+            # Not for a PONG, which comes from libzmq's thread, whoever reads or does not.
+            self.unheard = 0
             self.owner.on_messages(self, messages)
         if error is not None:
             self.finish(error.reason)
@@ -312,14 +320,17 @@ class Connection:
 
     # -- the end -----------------------------------------------------------------------------
 
-    def check(self, now: float) -> None:
-        """Look after deadlines: of the handshake, of silence, of a farewell."""
+    def check(self, now: float, *, is_fair: bool) -> None:
+        """Look after deadlines: of the handshake, of silence, of a farewell.
+
+        It is not fair to judge anyone by the time in which this process stood still.
+        """
         if self._is_heard:
-            self.last_heard, self._is_heard = now, False
-        if self._is_moving:
+            self.last_heard, self._is_heard, self._asked = now, False, None
+        if self._is_moving or not is_fair:
             self.last_moved, self._is_moving = now, False
         if self._until is not None:
-            if now >= self._until:
+            if is_fair and now >= self._until:
                 self.close(self._ending or "handshake_timeout")
             return
         silence, patience = now - self.last_heard, self._patience
@@ -331,7 +342,11 @@ class Connection:
             return
         # What a full queue of the peer's holds up is no answer, but may be no death either.
         factor = _STUFFED_FACTOR if self.unheard > _STUFFED or self.backlog else 1
-        if silence >= patience.dead_after * factor:
+        if self._asked is None or not is_fair:
+            self._asked = now
+        # It had time to answer, too, and not only to speak by itself.
+        answer_s = (patience.dead_after - patience.ping_after) * _LEAST_TO_ANSWER
+        if silence >= patience.dead_after * factor and now - self._asked >= answer_s:
             self.close("silent")
         elif not self.backlog:
             self.command(self.session.ping())

@@ -18,14 +18,18 @@ import gevent
 from zerorpc.memory import return_freed_memory
 
 
+# A look that comes so many times later than it should tells that the process stood still.
+_STALL = 2.0
+
+
 class Line(Protocol):
     """A connection, as far as a switchboard knows one."""
 
     def flush(self) -> None:
         """Send what is queued."""
 
-    def check(self, now: float) -> None:
-        """Do what is due."""
+    def check(self, now: float, *, is_fair: bool) -> None:
+        """Do what is due; it is fair unless this process stood still just now."""
 
     def close(self, reason: str) -> None:
         """End now."""
@@ -45,6 +49,7 @@ class Switchboard:
         self.has_left_memory = False
         self.loop = gevent.get_hub().loop
         self._unflushed: list[Line] = []
+        self._scan_every, self._last_scan = scan, time.monotonic()
         self._timer = self.loop.timer(scan, scan)
         self._timer.start(self._scan)
 
@@ -70,10 +75,12 @@ class Switchboard:
             connection.close(reason)
 
     def _scan(self) -> None:
-        # A copy: whoever is closed meanwhile leaves the set.
         now = time.monotonic()
+        is_fair = now - self._last_scan < _STALL * self._scan_every
+        self._last_scan = now
+        # A copy: whoever is closed meanwhile leaves the set.
         for connection in list(self.connections):
-            connection.check(now)
+            connection.check(now, is_fair=is_fair)
         if self.has_left_memory:
             self.has_left_memory = False
             return_freed_memory()

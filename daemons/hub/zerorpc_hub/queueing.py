@@ -209,9 +209,11 @@ class _Workers:
         """Do nothing: the broker's state tells of it."""
 
     def on_messages(self, connection: Connection, messages: list[Message]) -> None:
-        self._relay.send(
-            self._broker.from_worker(connection.tag, messages, monotonic()), connection
-        )
+        worker = connection.tag
+        sends = self._broker.from_worker(worker, messages, monotonic())
+        # That it has answered one call does not say that it has read the others.
+        connection.unheard = worker.load
+        self._relay.send(sends, connection)
         self._traffic.arm()
 
     def on_full(self, connection: Connection) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 
 import gevent
 import pytest
+import zmq
+from msgpack import unpackb
 
 import zerorpc
 from tests.integration.faults.processes import ClientProcess, ServerProcess
+from tests.integration.faults.raw_peer import RawPeer
 from tests.integration.hub.conftest import Start, Work
 from tests.integration.hub.process import ONE_HUB, HubProcess
 from tests.integration.running import FAR_AWAY, Dial, Gate, begin, outcome, wait_until
@@ -89,6 +93,55 @@ def test_a_frozen_worker_is_lost_and_a_busy_one_is_not(start: Start, dial: Dial)
         worker.stop()
         with pytest.raises(zerorpc.LostRemote, match=r"does not answer \(slow\)"):
             outcome(call)
+
+
+def test_a_worker_that_computes_before_a_full_queue_is_not_lost(start: Start) -> None:
+    """What libzmq has read for it is all it reads: then nobody answers PINGs either."""
+    hub = start(ONE_HUB + "heartbeat: {interval: 0.1, timeout: 0.3}\n")
+    count = 1500
+    with RawPeer(hub.endpoint("in")) as client, RawPeer(kind=zmq.ROUTER) as worker:
+        worker.socket.connect(hub.endpoint("out"))
+        hub.await_workers(1)
+        for number in range(count):
+            client.send("compute", [number])
+        _answer_next(worker)
+        wait_until(lambda: hub.statistics()["calls"]["answered"] == 1, "one is answered")
+
+        def silence() -> float:
+            (row,) = (row for row in hub.ask("/peers")["peers"] if row["side"] == "out")
+            return float(row["silent_s"])
+
+        wait_until(lambda: silence() > 1.5, "silent for five timeouts")
+        for _ in range(count - 1):
+            _answer_next(worker)
+        for _ in range(count):
+            assert client.receive()[1] == "OK"
+        assert hub.statistics()["closed"] == {}
+
+
+def _answer_next(worker: RawPeer) -> None:
+    """Answer the next call that is not the hub's own."""
+    while True:
+        *envelope, blob = worker.receive_frames()
+        header, name, _ = unpackb(blob)
+        if name == "compute":
+            worker.send("OK", [1], response_to=header["message_id"], envelope=envelope[:-1])
+            return
+
+
+def test_a_hub_that_stood_still_judges_nobody_by_that(start: Start, work: Work, dial: Dial) -> None:
+    hub, gate = start(ONE_HUB + "heartbeat: {interval: 0.2, timeout: 0.6}\n"), Gate()
+    work(gate, hub.endpoint("out"), heartbeat=FAR_AWAY)
+    calls = [begin(dial(hub.endpoint("in"), heartbeat=FAR_AWAY).enter) for _ in range(20)]
+    wait_until(lambda: hub.statistics()["in_flight"] == 20, "they are running")
+    for _ in range(3):
+        hub.signal(signal.SIGSTOP)
+        gevent.sleep(1.0)  # longer than the timeout: this is the fault
+        hub.signal(signal.SIGCONT)
+        assert hub.statistics()["in_flight"] == 20
+    gate.open()
+    assert [outcome(call) for call in calls] == ["passed"] * 20
+    assert hub.statistics()["closed"] == {}
 
 
 def test_a_client_that_leaves_ends_its_stream_at_the_worker(start: Start, work: Work) -> None:
