@@ -98,7 +98,8 @@ def test_calls_of_a_peer_that_takes_no_answer_are_put_off(serve: Serve, deaf: Ra
     assert counters["waiting"] > calls // 4
     assert counters["running"] <= 64  # one batch, at most
     assert len(served) + counters["waiting"] == calls
-    assert [deaf.receive()[0]["response_to"] for _ in asked] == asked
+    # Calls that come while there is room again may be answered before those that were put off.
+    assert sorted(deaf.receive()[0]["response_to"] for _ in asked) == asked
     assert served == list(range(calls))
     assert server.statistics()["waiting"] == server.statistics()["open_channels"] == 0
 
