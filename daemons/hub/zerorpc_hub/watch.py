@@ -85,6 +85,8 @@ class Watch:
         # After a stall of our own, answers may lie unread: nobody is judged by this time.
         is_fair = now - self._last_look < 2 * max(self._ping, _SCAN_EVERY)
         self._last_look = now
+        if not is_fair:
+            self._forget_silences(now)
         for pool in self._switch.pools:
             self._expire(pool, now)
         if now >= self._next_ping:
@@ -144,6 +146,12 @@ class Watch:
         self._switch.settle(worker, now)
 
     # -- open calls --------------------------------------------------------------------------
+
+    def _forget_silences(self, now: float) -> None:
+        """Take everyone for heard just now: their peers may have stood still with this machine."""
+        for worker in self._workers:
+            for call in (*worker.calls.values(), *worker.orphans.values()):
+                call.heard = max(call.heard, now)
 
     def _scan(self, now: float) -> None:
         for pool in self._switch.pools:

@@ -214,6 +214,21 @@ def test_nobody_is_judged_after_a_stall_of_the_hub_itself() -> None:
     assert not worker.is_busy
 
 
+def test_no_call_is_given_up_for_a_stall_of_the_hub_itself() -> None:
+    hub = Hub()
+    client, worker = hub.client(), hub.worker()
+    call_id = hub.call(client, "m")
+    for _ in range(3):
+        hub.now += 5
+        hub.say(client, call_id, "_zpc_hb", [0])
+    hub.take(client)
+    hub.wait(600, step=600)
+    hub.wait(19)
+    assert (hub.heard(client), worker.load) == ([], 1)
+    hub.wait(3)
+    assert [args[0] for _, args in hub.heard(client)] == ["LostRemote"]
+
+
 def test_a_call_on_which_heartbeats_have_stopped_is_given_up() -> None:
     hub = Hub()
     client, worker = hub.client(), hub.worker()
@@ -234,9 +249,9 @@ def test_a_call_without_heartbeats_may_take_long() -> None:
     client = hub.client()
     hub.worker()
     hub.call(client)
-    hub.wait(3000, step=2)
+    hub.wait(3000, step=1)
     assert len(client.calls) == 1
-    hub.wait(700, step=2)
+    hub.wait(700, step=1)
     assert not client.calls
 
 
