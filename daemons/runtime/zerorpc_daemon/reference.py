@@ -92,13 +92,25 @@ def _rows(model: type[BaseModel], prefix: str, above: tuple[type, ...]) -> Itera
 
 def _type(info: FieldInfo) -> str:
     unit = next((each.name for each in info.metadata if isinstance(each, Unit)), "")
-    bounds = [
-        f"{sign} {getattr(each, name):g}"
+    bounds = [f"{sign} {value:g}" for sign, value in _bounds(info)]
+    return " ".join(filter(None, [unit or _words(info.annotation), ", ".join(bounds)]))
+
+
+def _bounds(info: FieldInfo) -> list[tuple[str, float]]:
+    """Return the narrowest bound on each side: a type may have one, and its field another."""
+    found = [
+        (sign, getattr(each, name))
         for each in info.metadata
         for name, sign in _BOUNDS.items()
         if hasattr(each, name)
     ]
-    return " ".join(filter(None, [unit or _words(info.annotation), ", ".join(bounds)]))
+    # Of equal ones the strict one is the narrower.
+    lower = [bound for bound in found if bound[0] in "≥>"]
+    upper = [bound for bound in found if bound[0] in "≤<"]
+    return [
+        *sorted(lower, key=lambda bound: (bound[1], bound[0] == ">"))[-1:],
+        *sorted(upper, key=lambda bound: (bound[1], bound[0] != "<"))[:1],
+    ]
 
 
 def _words(annotation: Any) -> str:
