@@ -10,6 +10,7 @@ from tests.integration.faults.processes import wait_until
 from tests.integration.faults.size import Facts, Size
 from tests.integration.hub.process import ONE_HUB, HubProcess
 from tests.integration.hub.rolling import IN_FLIGHT, Load, mesh
+from tests.integration.hub.stage import Stage, installed
 
 PAUSE_S = 0.15
 # Each time another one is in force, and between them a broken one is refused.
@@ -45,6 +46,23 @@ def hub_replaced(size: Size) -> Facts:
     }
 
 
+def hub_replaced_between_others(size: Size) -> Facts:
+    """Stock and node peers, with calls on their way all the time, notice no replacement either."""
+    times, calls = size.count(5, 1), size.count(500, 50)
+    for kind in installed("stock", "node"):
+        with Stage(ONE_HUB, kind, workers=2) as stage:
+            caller = stage.caller(kind)
+            for number in range(times):
+                caller.call(calls, "sleep", size.seconds(3.0, 1.0))
+                stage.await_stats("all are running", in_flight=calls)
+                replace(stage.hub, number + 1)
+                caller.values((number + 1) * calls)
+            statistics = stage.hub.statistics()
+        assert statistics["calls"]["answered"] == times * calls
+        assert statistics["closed"] == {}
+    return {"calls": times * calls, "replaced": times}
+
+
 def replace(hub: HubProcess, count: int = 1) -> float:
     """Have the process replaced, for the so-manieth time; returns how long nobody served."""
     hub.signal(signal.SIGUSR2)
@@ -53,4 +71,4 @@ def replace(hub: HubProcess, count: int = 1) -> float:
     return pause
 
 
-SCENARIOS = (hub_replaced,)
+SCENARIOS = (hub_replaced, hub_replaced_between_others)

@@ -30,9 +30,14 @@ _names = itertools.count()
 
 def kinds() -> tuple[str, ...]:
     """The kinds of peers that there are; stock is left out where it is not installed, but in CI."""
-    reason = absence("stock")
-    assert not (reason and os.environ.get("CI")), reason
-    return ("ours",) if reason else ("stock", "ours")
+    return (*installed("stock"), "ours")
+
+
+def installed(*others: str) -> tuple[str, ...]:
+    """Those of some kinds of peers that are installed, which in CI all of them have to be."""
+    reasons = {kind: absence(kind) for kind in others}
+    assert not (any(reasons.values()) and os.environ.get("CI")), reasons
+    return tuple(kind for kind, reason in reasons.items() if not reason)
 
 
 def at_once(functor: Callable[[A], B], values: Iterable[A]) -> list[B]:
