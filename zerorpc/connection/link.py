@@ -321,10 +321,7 @@ class Connection:
     # -- the end -----------------------------------------------------------------------------
 
     def check(self, now: float, *, is_fair: bool) -> None:
-        """Look after deadlines: of the handshake, of silence, of a farewell.
-
-        It is not fair to judge anyone by the time in which this process stood still.
-        """
+        """Look after deadlines; nobody is judged by a time in which this process stood still."""
         if self._is_heard:
             self.last_heard, self._is_heard, self._asked = now, False, None
         if self._is_moving or not is_fair:
@@ -333,12 +330,18 @@ class Connection:
             if is_fair and now >= self._until:
                 self.close(self._ending or "handshake_timeout")
             return
-        silence, patience = now - self.last_heard, self._patience
+        patience = self._patience
         if self.is_full and patience.stalled is not None:
             if now - self.last_moved >= patience.stalled:
                 self.close("slow_reader")
             return
-        if silence < patience.ping_after or self._pauses or not self._understands_ping:
+        if not self._pauses and self._understands_ping:
+            self._judge(now - self.last_heard, now, is_fair=is_fair)
+
+    def _judge(self, silence: float, now: float, *, is_fair: bool) -> None:
+        """Ping a peer that is silent, and close where that has been in vain."""
+        patience = self._patience
+        if silence < patience.ping_after:
             return
         # What a full queue of the peer's holds up is no answer, but may be no death either.
         factor = _STUFFED_FACTOR if self.unheard > _STUFFED or self.backlog else 1

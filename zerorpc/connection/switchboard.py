@@ -17,7 +17,6 @@ import gevent
 
 from zerorpc.memory import return_freed_memory
 
-
 # A look that comes so many times later than it should tells that the process stood still.
 _STALL = 2.0
 
