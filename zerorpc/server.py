@@ -254,11 +254,14 @@ class Server(SocketBase):
         }
 
     def _submit(self, *requests: Request) -> None:
+        if self._put_off or self._driver.pump.is_backed_up:
+            requests = tuple(each for each in requests if not self._is_put_off(each))
+        self._start(*requests)
+
+    def _start(self, *requests: Request) -> None:
         workers = self._workers
         if workers is None:
             return
-        if self._driver.pump.is_backed_up:
-            requests = tuple(each for each in requests if not self._is_put_off(each))
         if workers.limit is not None:
             free = max(0, workers.limit - len(workers.busy))
             waiting = (each for each in requests[free:] if self._may_wait(each))
@@ -271,7 +274,7 @@ class Server(SocketBase):
         Served, a thousand of them would each hold an answer that has nowhere to go.
         """
         pump, peer = self._driver.pump, request.channel.envelope[0]
-        if pump.has_room(peer):
+        if pump.has_room(peer) and not pump.waitlist.is_awaited(peer):
             return False
         if self._may_wait(request):
             self._put_off[request] = take_up = partial(self._take_up, request)
@@ -282,7 +285,7 @@ class Server(SocketBase):
         del self._put_off[request]
         if self._turns.is_wanted(request):
             self._turns.leave(request)
-            self._submit(request)
+            self._start(request)
 
     def _may_wait(self, request: Request) -> bool:
         """Count a call among those that wait, or refuse it."""

@@ -21,6 +21,8 @@ from tests.integration.running import (
     outcome,
     wait_until,
 )
+from zerorpc.transport import pump, router
+from zerorpc.wire import Frames
 
 LITTLE = 100_000  # bytes
 
@@ -98,10 +100,28 @@ def test_calls_of_a_peer_that_takes_no_answer_are_put_off(serve: Serve, deaf: Ra
     assert counters["waiting"] > calls // 4
     assert counters["running"] <= 64  # one batch, at most
     assert len(served) + counters["waiting"] == calls
-    # Calls that come while there is room again may be answered before those that were put off.
-    assert sorted(deaf.receive()[0]["response_to"] for _ in asked) == asked
+    assert [deaf.receive()[0]["response_to"] for _ in asked] == asked
     assert served == list(range(calls))
     assert server.statistics()["waiting"] == server.statistics()["open_channels"] == 0
+
+
+def test_what_found_no_room_goes_out_when_there_is_some(
+    serve: Serve, dial: Dial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not when a timer looks again: each time cost a stream 2 ms, or up to 100."""
+    monkeypatch.setattr(pump, "HIGH_WATER_MARK", 20)
+    monkeypatch.setattr(router, "_RETRY_S", 2 * PATIENCE)
+    found_none: list[object] = []
+    park = router.RouterPump._park
+
+    def noted(self: router.RouterPump, frames: Frames) -> None:
+        found_none.append(frames)
+        park(self, frames)
+
+    monkeypatch.setattr(router.RouterPump, "_park", noted)
+    client = dial(serve({"count": zerorpc.stream(range)}))
+    assert list(client.count(20_000)) == list(range(20_000))
+    assert found_none
 
 
 def test_what_waits_for_a_peer_that_is_lost_is_let_go(serve: Serve, deaf: RawPeer) -> None:

@@ -1,8 +1,9 @@
 """A socket with many peers: what one of them does not take waits for that one only.
 
 libzmq's ROUTER drops messages for peers that are gone or too slow, unless it is told to say so
-(ROUTER_MANDATORY). Then it says so per message, but never when such a peer takes messages again:
-what was refused is parked per peer and tried again by a timer.
+(ROUTER_MANDATORY). Then it says so per message, but never which peer takes messages again: what
+was refused is parked per peer, and tried again when the descriptor shows that something has
+changed, or else by a timer.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from zerorpc.wire import Blob, Frames
 # A peer that was full is tried again after this (seconds), and less often while it takes nothing.
 _RETRY_S = 0.002
 _RETRY_MAX_S = 0.1
+# While so few peers are full, all are tried with each exchange, at 2 us each.
+_FEW_PARKED = 8
 # Of large messages libzmq is given so many bytes a peer, and no more than the backlog may have, as
 # they come back only with the end of a connection. Between two tries it sends less than that.
 _MOST_HELD_BYTES = 8 << 20
@@ -155,9 +158,24 @@ class RouterPump(Pump):
         self._held[identity] = held = Held()
         return held
 
+    def _exchange(self, most: int, is_woken: bool) -> tuple[list[list[Blob]], bool]:
+        batch, must_look_again = super()._exchange(most, is_woken)
+        # It may be for the room that a peer has again that the descriptor woke us. Last of all: a
+        # try that fails after EVENTS was read has seen all that was known, and what comes after
+        # it shows; while EVENTS, read after a try, would hide what came in between.
+        if self._are_few_parked and not batch and not must_look_again:
+            must_look_again = self._retry_all()
+            if must_look_again:
+                self._wake_waiting()
+        return batch, must_look_again
+
+    @property
+    def _are_few_parked(self) -> bool:
+        return 0 < len(self._parked) <= _FEW_PARKED
+
     @property
     def _must_follow_up(self) -> bool:
-        return bool(self._gone)
+        return bool(self._gone) or self._are_few_parked
 
     def _after_exchange(self) -> None:
         if self._gone:
@@ -179,7 +197,7 @@ class RouterPump(Pump):
     def _park(self, frames: Frames) -> None:
         identity: bytes = frames[0]  # type: ignore[assignment]
         if not self._parked:
-            self._retry.start(self._retry_parked)
+            self._try_again_in(_RETRY_S)
         self._parked.setdefault(identity, deque()).append(frames)
         parked = self._parked_bytes.get(identity, 0)
         self._parked_bytes[identity] = parked + cost_of(frames)
@@ -187,19 +205,27 @@ class RouterPump(Pump):
     def _retry_parked(self) -> None:
         # All of them at each tick: few peers are ever full at once, and each try costs 2 us.
         # At most what libzmq takes, a thousand messages a peer, before the loop goes on.
-        has_moved = False
         with self.lock:
-            for identity in list(self._parked):
-                has_moved |= self._retry_peer(identity)
+            has_moved = self._retry_all()
         self._after_exchange()
         if self._parked and self.unusable is None:
-            self._retry_s = _RETRY_S if has_moved else min(2 * self._retry_s, _RETRY_MAX_S)
-            end_watcher(self._retry)
-            self._retry = gevent.get_hub().loop.timer(self._retry_s)
-            self._retry.start(self._retry_parked)
+            self._try_again_in(_RETRY_S if has_moved else min(2 * self._retry_s, _RETRY_MAX_S))
         if has_moved:
             self._wake_waiting()
         self.schedule()  # EVENTS must be read again after these sends
+
+    def _try_again_in(self, seconds: float) -> None:
+        end_watcher(self._retry)
+        self._retry_s = seconds
+        self._retry = gevent.get_hub().loop.timer(seconds)
+        self._retry.start(self._retry_parked)
+
+    def _retry_all(self) -> bool:
+        """Send what is parked as far as its peers take it; tells whether any did."""
+        has_moved = False
+        for identity in list(self._parked):
+            has_moved |= self._retry_peer(identity)
+        return has_moved
 
     def _retry_peer(self, identity: bytes) -> bool:
         """Send what is parked for a peer as far as it takes it; tells whether it took any."""

@@ -33,6 +33,10 @@ class Waitlist:
         """Have `wake` called once, by `let_on`, behind those that wait for the same."""
         self._waiting.setdefault(identity, OrderedDict())[wake] = None
 
+    def is_awaited(self, identity: bytes | None) -> bool:
+        """Tell whether somebody waits for the same: who comes later is to wait behind."""
+        return bool(self._waiting.get(identity))
+
     def discard(self, wake: Wake, identity: bytes | None) -> None:
         """Have it called no more, if it was not yet."""
         waiting = self._waiting.get(identity)
