@@ -15,14 +15,18 @@ pytestmark = pytest.mark.skipif(
 
 # Prints the scheduling policies of the threads that libzmq has started for one server.
 PROGRAM = """
-import json, os, pathlib, sys
+import json, os, pathlib, sys, time
 policy = int(sys.argv[1])
 os.sched_setscheduler(0, policy, os.sched_param(0))
 import zerorpc
 with zerorpc.Server({}) as server:
     server.bind("tcp://127.0.0.1:*")
-    tasks = pathlib.Path("/proc/self/task").iterdir()
-    io = [int(task.name) for task in tasks if "/IO/" in (task / "comm").read_text()]
+    io = []
+    # Such a thread gives itself its name, and its policy before that, when it first runs.
+    while not io:
+        tasks = pathlib.Path("/proc/self/task").iterdir()
+        io = [int(task.name) for task in tasks if "/IO/" in (task / "comm").read_text()]
+        time.sleep(0.001)
     print(json.dumps([os.sched_getscheduler(task) for task in io]))
 """
 

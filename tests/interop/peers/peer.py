@@ -58,7 +58,8 @@ class Tracer:
 
     def load_task_context(self, header: dict[str, Any]) -> None:
         """Take what came with a call."""
-        self._service.note(f"trace_id {header.get('trace_id')}")
+        if "trace_id" in header:  # a hub's own question, which may come any time, has none
+            self._service.note(f"trace_id {header['trace_id']}")
 
 
 class Peer:
