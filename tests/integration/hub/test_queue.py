@@ -97,7 +97,7 @@ def test_a_frozen_worker_is_lost_and_a_busy_one_is_not(start: Start, dial: Dial)
 
 def test_a_worker_that_computes_before_a_full_queue_is_not_lost(start: Start) -> None:
     """What libzmq has read for it is all it reads: then nobody answers PINGs either."""
-    hub = start(ONE_HUB + "heartbeat: {interval: 0.1, timeout: 0.3}\n")
+    hub = start(ONE_HUB + "heartbeat: {interval: 0.25, timeout: 0.75}\n")
     count = 1500
     with RawPeer(hub.endpoint("in")) as client, RawPeer(kind=zmq.ROUTER) as worker:
         worker.socket.connect(hub.endpoint("out"))
@@ -111,7 +111,7 @@ def test_a_worker_that_computes_before_a_full_queue_is_not_lost(start: Start) ->
             (row,) = (row for row in hub.ask("/peers")["peers"] if row["side"] == "out")
             return float(row["silent_s"])
 
-        wait_until(lambda: silence() > 1.5, "silent for five timeouts")
+        wait_until(lambda: silence() > 2.25, "silent for three timeouts")
         for _ in range(count - 1):
             _answer_next(worker)
         for _ in range(count):
