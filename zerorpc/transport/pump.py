@@ -40,8 +40,8 @@ _allocate_lock = monkey.get_original("_thread", "allocate_lock")
 
 NOBLOCK = int(zmq.NOBLOCK)
 MORE = int(zmq.NOBLOCK | zmq.SNDMORE)
-_EVENTS = int(zmq.EVENTS)
-_POLLIN = int(zmq.POLLIN)
+EVENTS = int(zmq.EVENTS)
+POLLIN = int(zmq.POLLIN)
 _POLLOUT = int(zmq.POLLOUT)
 
 # Messages in libzmq's own queues, per peer and direction: enough that a batch seldom meets the
@@ -333,8 +333,8 @@ class Pump:
             return [self._ahead.popleft() for _ in range(taken)], True
         # Woken by the descriptor, a reader reads at once: that saves asking for EVENTS. Who does
         # not read must ask, for until then the descriptor stays readable, and the loop would spin.
-        events = _POLLIN if is_woken and self._is_reading else self._get(_EVENTS)
-        if not (events & _POLLIN and self._is_reading):
+        events = POLLIN if is_woken and self._is_reading else self._get(EVENTS)
+        if not (events & POLLIN and self._is_reading):
             self._was_full = False
             return [], bool(self._out and not self.is_held and events & _POLLOUT)
         if self._was_full:
@@ -433,7 +433,7 @@ class Pump:
             self._send_queued()
             # Each send, and this look, may use up the edge of the descriptor: who waits would wait
             # for ever. So what it shows is to be done, also room that came right after the sends.
-            to_do = self._get(_EVENTS) & (_POLLIN | _POLLOUT if self._out else _POLLIN)
+            to_do = self._get(EVENTS) & (POLLIN | _POLLOUT if self._out else POLLIN)
         # Whatever follows wakes greenlets, which only the hub may do: leave it to a drain.
         if (to_do or self._must_follow_up) and not self._is_draining:
             self.schedule()

@@ -19,7 +19,15 @@ import zmq
 from zerorpc.memory import return_freed_memory
 from zerorpc.transport.backlog import cost_of
 from zerorpc.transport.held import CAN_COUNT, Held
-from zerorpc.transport.pump import HIGH_WATER_MARK, KEEP_FRAME_BYTES, MORE, NOBLOCK, Pump
+from zerorpc.transport.pump import (
+    EVENTS,
+    HIGH_WATER_MARK,
+    KEEP_FRAME_BYTES,
+    MORE,
+    NOBLOCK,
+    POLLIN,
+    Pump,
+)
 from zerorpc.transport.threads import end_watcher
 from zerorpc.wire import Blob, Frames
 
@@ -160,13 +168,15 @@ class RouterPump(Pump):
 
     def _exchange(self, most: int, is_woken: bool) -> tuple[list[list[Blob]], bool]:
         batch, must_look_again = super()._exchange(most, is_woken)
-        # It may be for the room that a peer has again that the descriptor woke us. Last of all: a
-        # try that fails after EVENTS was read has seen all that was known, and what comes after
-        # it shows; while EVENTS, read after a try, would hide what came in between.
+        # It may be for the room that a peer has again that the descriptor woke us.
         if self._are_few_parked and not batch and not must_look_again:
-            must_look_again = self._retry_all()
-            if must_look_again:
+            has_moved = self._retry_all()
+            # A try may take in what the descriptor would have shown, and so may the look at what
+            # it took: then there is something to read, or the second try finds the room.
+            must_look_again = bool(self._is_reading and self._get(EVENTS) & POLLIN)
+            if self._retry_all() or has_moved:
                 self._wake_waiting()
+                self._kick.send()  # there may be more room, but others get a turn first
         return batch, must_look_again
 
     @property
