@@ -141,7 +141,8 @@ class Codec:
         )
         self._was_large = False
         self._names: dict[str, bytes] = {}
-        self._deadline_ms, self._deadline_tail = -1, b""
+        self._deadline_ms: int | None = None
+        self._deadline_tail = b""
         self._renew_packer()
 
     # -- encoding ----------------------------------------------------------------------------
@@ -163,8 +164,8 @@ class Codec:
         else:
             # Nearly all calls of a client have the same.
             if deadline_ms != self._deadline_ms:
-                self._deadline_ms = deadline_ms
                 self._deadline_tail = _V3_DEADLINE + self._pack(deadline_ms)
+                self._deadline_ms = deadline_ms
             blob = b"".join((_HEAD_3, message_id, self._deadline_tail, packed_name, body))
         if len(blob) > self.max_event_bytes:
             self._refuse(blob)

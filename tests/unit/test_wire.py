@@ -49,7 +49,7 @@ def reason_of(blob: bytes | memoryview, codec: Codec | None = None) -> str:
 
 
 @pytest.mark.parametrize("args", VALUES)
-@pytest.mark.parametrize("deadline_ms", [None, 0, 127, 30_000, 1 << 40])
+@pytest.mark.parametrize("deadline_ms", [None, -1, 0, 127, 30_000, 1 << 40])
 def test_a_request_is_what_the_general_encoding_makes(args: Any, deadline_ms: int | None) -> None:
     header: dict[str, Any] = {"message_id": ID, "v": 3}
     if deadline_ms is not None:
@@ -80,6 +80,7 @@ def test_a_reply_is_what_the_general_encoding_makes(channel_id: Id, args: Any) -
         {"message_id": ID, "v": 3, "response_to": NEXT},
         {"message_id": ID, "v": 3, "response_to": NODE_ID},
         {"message_id": ID, "v": 3, "response_to": None},
+        {"message_id": ID, "v": 3, "deadline_ms": -1},
         {"message_id": ID, "v": 3, "deadline_ms": None},
         {"message_id": ID, "v": 3, "deadline_ms": 1.5},
         {"message_id": ID, "v": 3, "trace_id": "c0ffee"},
@@ -123,6 +124,9 @@ def test_more_names_than_the_cache_holds_are_all_right() -> None:
 
 def test_what_cannot_be_packed_leaves_no_trace() -> None:
     codec = Codec()
+    for _ in range(2):
+        with pytest.raises(OverflowError):
+            codec.request(ID, "add", [], 1 << 70)
     for bad in ([1, object()], [1 << 64], ["\udc80"], ["x" * 100, {1, 2}]):
         with pytest.raises((TypeError, OverflowError, UnicodeEncodeError)):
             codec.request(ID, "add", bad, None)
