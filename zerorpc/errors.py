@@ -98,7 +98,10 @@ class RemoteError(ZerorpcError):
 
 
 class Overloaded(ZerorpcError):
-    """A hub refused the call because its queue is full: `queued` calls of at most `limit`."""
+    """A hub refused the call because its queue is full: `queued` calls of at most `limit`.
+
+    Or the client has too many open: so many, and so many it may have.
+    """
 
     def __init__(self, message: str, queued: int | None = None, limit: int | None = None) -> None:
         super().__init__(message)

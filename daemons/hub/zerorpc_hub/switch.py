@@ -94,12 +94,10 @@ class Switch:
 
     def crowding(self, client: Client) -> tuple[str, str, dict[str, int]]:
         """Return how to refuse a call that there is no room for: the error, a text, numbers."""
-        own, limit = len(client.calls), self.policy.calls
-        text = (
-            f"{own} calls of this client are open at hub {self.policy.name!r}, {len(self.ids)} in"
-        )
-        text += f" all; {limit} may be, and of one client no more than are left"
-        return "Overloaded", text, {"queued": own, "limit": limit}
+        own, limit, total = len(client.calls), self.policy.calls, len(self.ids)
+        text = f"{own} calls of this client are open at hub {self.policy.name!r}, {total} in all;"
+        text += f" {limit} may be, and of one client no more than are left"
+        return "Overloaded", text, {"queued": own, "limit": limit - total}
 
     def accept(self, call: Call) -> None:
         """Take in a call: from now on it is answered, or its client is gone."""

@@ -246,7 +246,7 @@ def test_one_client_may_have_as_many_calls_as_are_left_for_others() -> None:
     header, name, args = refused[0]
     assert (name, args[0]) == ("ERR", "Overloaded")
     assert args[1].startswith("6 calls of this client are open at hub 'h', 6 in all; 12 may be")
-    assert (header["hub"], header["queued"], header["limit"]) == ("h", 6, 12)
+    assert (header["hub"], header["queued"], header["limit"]) == ("h", 6, 6)
     for _ in range(5):
         hub.call(modest)
     assert len(hub.take(worker)) == 3
