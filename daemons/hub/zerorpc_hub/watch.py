@@ -172,7 +172,7 @@ class Watch:
         if call.gap:
             return now - call.heard > max(_GAPS * call.gap, _LEAST_SILENCE)
         if call.expires is not None and not call.is_answered:
-            return now > call.expires + _LEAST_SILENCE
+            return now > max(call.expires, call.heard) + _LEAST_SILENCE
         return now - call.heard > self._switch.policy.idle
 
     def _give_up(self, call: Call, worker: Worker, now: float) -> None:

@@ -229,6 +229,16 @@ def test_no_call_is_given_up_for_a_stall_of_the_hub_itself() -> None:
     assert [args[0] for _, args in hub.heard(client)] == ["LostRemote"]
 
 
+def test_no_deadline_passes_for_a_worker_while_the_hub_stands_still() -> None:
+    hub = Hub()
+    client, worker = hub.client(), hub.worker()
+    hub.call(client, "m", deadline_ms=5_000)
+    hub.wait(60, step=60)
+    assert (hub.heard(client), worker.load) == ([], 1)
+    hub.wait(11)
+    assert [args[0] for _, args in hub.heard(client)] == ["LostRemote"]
+
+
 def test_a_call_on_which_heartbeats_have_stopped_is_given_up() -> None:
     hub = Hub()
     client, worker = hub.client(), hub.worker()
