@@ -38,9 +38,9 @@ _READ_LARGE_BYTES = 1 << 18
 # Stock's receive queue holds 1000 messages, and nobody reads the next PING once it is full.
 _STUFFED = 900
 _STUFFED_FACTOR = 20
-# Of the time between the first PING and the verdict: whoever was asked late has this share of it.
+# Of the time from the first PING to the verdict whoever was asked late has this share.
 _LEAST_TO_ANSWER = 0.5
-# What a peer that took nothing leaves behind; giving it back takes a few milliseconds.
+# Giving back what a peer has left unread takes a few milliseconds.
 _WORTH_RETURNING_BYTES = 1 << 20
 # A full connection is drained when so much of the bound is left: enough to keep the peer busy
 # while others are told.
@@ -87,7 +87,7 @@ class Handed:
     """A connection between two turns of its loop but for its socket, as plain data.
 
     `unsent` is what the system has not taken, `begins` where whole messages begin in it, `unheard`
-    how many messages the peer may not have read. The owner knows if it `is_full`.
+    how many messages the peer was sent since it was last heard. The owner knows if it `is_full`.
     """
 
     session: Snapshot
@@ -123,6 +123,7 @@ class Connection:
         "_until",
         "_writer",
         "backlog",
+        "count_unread",
         "is_full",
         "is_open",
         "last_heard",
@@ -155,9 +156,8 @@ class Connection:
         self._out: list[Frame] = []
         self.backlog = Outbox()
         self._is_writing = self._is_moving = False
-        # Messages that the peer may not have read: those sent since it last said one. An owner
-        # that knows of more may say so.
-        self.unheard = 0
+        self.unheard = 0  # messages sent since the peer was last heard
+        self.count_unread: Callable[[], int] = _none  # the owner's to set: what may be unread
         if handed is not None:
             session.restore(handed.session)
             self.backlog.put(handed.unsent, handed.begins)
@@ -279,7 +279,7 @@ class Connection:
         if not data:
             self.close("closed" if self.was_ready else "never_spoke")
         elif not self._ending:
-            self._is_heard = True
+            self.unheard, self._is_heard = 0, True
             try:
                 self._handle(data)
             except Exception:
@@ -300,8 +300,6 @@ class Connection:
             self.was_ready, self._until = True, None
             self.owner.on_ready(self)
         if messages and self.is_open:
-            # Not for a PONG, which comes from libzmq's thread, whoever reads or does not.
-            self.unheard = 0
             self.owner.on_messages(self, messages)
         if error is not None:
             self.finish(error.reason)
@@ -344,10 +342,10 @@ class Connection:
         if silence < patience.ping_after:
             return
         # What a full queue of the peer's holds up is no answer, but may be no death either.
-        factor = _STUFFED_FACTOR if self.unheard > _STUFFED or self.backlog else 1
+        is_full = self.backlog or max(self.unheard, self.count_unread()) > _STUFFED
+        factor = _STUFFED_FACTOR if is_full else 1
         if self._asked is None or not is_fair:
             self._asked = now
-        # It had time to answer, too, and not only to speak by itself.
         answer_s = (patience.dead_after - patience.ping_after) * _LEAST_TO_ANSWER
         if silence >= patience.dead_after * factor and now - self._asked >= answer_s:
             self.close("silent")
@@ -356,8 +354,7 @@ class Connection:
 
     @property
     def _understands_ping(self) -> bool:
-        peer = self.session.peer
-        return peer is not None and peer.version >= (3, 1)
+        return self.session.peer is not None and self.session.peer.version >= (3, 1)
 
     def finish(self, reason: str) -> None:
         """Read no more messages, send what is queued, and then close.
@@ -443,6 +440,10 @@ class Connection:
     def unsent(self) -> bytes:
         """Return what the kernel has not taken yet."""
         return b"".join((self.backlog.content(), *self._out))
+
+
+def _none() -> int:
+    return 0
 
 
 def _nothing() -> None:

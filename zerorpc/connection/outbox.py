@@ -103,7 +103,13 @@ class Outbox:
         """Return the messages of which no byte was taken, one behind the other."""
         if not self._starts:
             return b""
-        return self.content()[self._starts[0] - self._taken :]
+        begun = self._starts[0] - self._taken
+        rest: list[Piece] = []
+        for piece in self._pieces:
+            if begun < len(piece):
+                rest.append(memoryview(piece)[begun:] if begun else piece)
+            begun = max(0, begun - len(piece))
+        return b"".join(rest)
 
     def content(self) -> bytes:
         """Return all of it."""

@@ -19,6 +19,7 @@ from zerorpc.memory import return_freed_memory
 
 # A look that comes so many times later than it should tells that the process stood still.
 _STALL = 2.0
+_MOST_LATE = 3
 
 
 class Line(Protocol):
@@ -48,7 +49,7 @@ class Switchboard:
         self.has_left_memory = False
         self.loop = gevent.get_hub().loop
         self._unflushed: list[Line] = []
-        self._scan_every, self._last_scan = scan, time.monotonic()
+        self._scan_every, self._last_scan, self._late = scan, time.monotonic(), 0
         self._timer = self.loop.timer(scan, scan)
         self._timer.start(self._scan)
 
@@ -75,8 +76,10 @@ class Switchboard:
 
     def _scan(self) -> None:
         now = time.monotonic()
-        is_fair = now - self._last_scan < _STALL * self._scan_every
-        self._last_scan = now
+        is_late = now - self._last_scan >= _STALL * self._scan_every
+        self._last_scan, self._late = now, self._late + 1 if is_late else 0
+        # Late again and again is no standstill but too much to do, in which all are heard in turn.
+        is_fair = not 0 < self._late <= _MOST_LATE
         # A copy: whoever is closed meanwhile leaves the set.
         for connection in list(self.connections):
             connection.check(now, is_fair=is_fair)

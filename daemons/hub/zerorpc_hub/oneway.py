@@ -308,6 +308,7 @@ class _Pullers(_Side):
         super().on_closed(connection, reason)
         if connection.tag is not None:
             # Whole messages only: of one that was begun it may have seen everything that counts.
-            unsent = connection.take_back()
+            # And none that one who broke a rule still gets before it is hung up on.
+            unsent = [] if connection.is_ending else connection.take_back()
             self._traffic.relay.send(self._traffic.pipeline.remove_puller(connection.tag, unsent))
             self._traffic.review()

@@ -131,7 +131,7 @@ class CallTraffic(Traffic):
         for client in restored.clients:
             client.peer.tag = client
         for worker in restored.workers:
-            worker.peer.tag = worker
+            _tie(worker.peer, worker)
         self.ledger.restore(state["ledger"], now)
         self.relay.send(restored.sends)
         self.arm()
@@ -201,7 +201,7 @@ class _Workers:
             weight=self._way.weight,
             is_backup=self._way.backup,
         )
-        connection.tag = worker
+        _tie(connection, worker)
         self._relay.send(sends)
         self._traffic.log.info("worker connected", worker=connection.remote, endpoint=self.endpoint)
 
@@ -209,11 +209,9 @@ class _Workers:
         """Do nothing: the broker's state tells of it."""
 
     def on_messages(self, connection: Connection, messages: list[Message]) -> None:
-        worker = connection.tag
-        sends = self._broker.from_worker(worker, messages, monotonic())
-        # That it has answered one call does not say that it has read the others.
-        connection.unheard = worker.load
-        self._relay.send(sends, connection)
+        self._relay.send(
+            self._broker.from_worker(connection.tag, messages, monotonic()), connection
+        )
         self._traffic.arm()
 
     def on_full(self, connection: Connection) -> None:
@@ -233,7 +231,8 @@ class _Workers:
         sends = self._broker.remove_worker(
             connection.tag,
             monotonic(),
-            connection.unsent_messages,
+            # Who broke a rule still gets what is queued: that is not to go elsewhere as well.
+            0 if connection.is_ending else connection.unsent_messages,
             _SAID.get(reason, reason),
             connection.take_back,
         )
@@ -241,6 +240,11 @@ class _Workers:
         # Last: the calls that it lost belong to what it did.
         self._traffic.ledger.bury(connection.tag)
         self._traffic.arm()
+
+
+def _tie(connection: Connection, worker: Worker) -> None:
+    """Let each know the other; of a worker's calls none may have been read, whatever it says."""
+    connection.tag, connection.count_unread = worker, lambda: worker.load
 
 
 # How a reason reads in the message that a caller gets.
