@@ -109,7 +109,7 @@ def _watch(stage: Stage, others: Caller, queued: list[int]) -> None:
         # In a thread, or those that are timed would wait for it.
         now = gevent.get_hub().threadpool.apply(stage.hub.statistics)
         queued.append(now["queued"])
-        gevent.sleep(0.2)
+        gevent.sleep(0.2)  # how often to look: what is measured is the longest queue seen
 
 
 def p99(seconds: Sequence[float]) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgpack import unpackb
 
 from tests.unit.daemons.hub.hubs import Hub
+from zerorpc_hub.calls import Client
 from zerorpc_hub.policy import Policy
 
 
@@ -214,14 +215,19 @@ def test_nobody_is_judged_after_a_stall_of_the_hub_itself() -> None:
     assert not worker.is_busy
 
 
-def test_no_call_is_given_up_for_a_stall_of_the_hub_itself() -> None:
-    hub = Hub()
-    client, worker = hub.client(), hub.worker()
+def call_with_beats(hub: Hub, client: Client) -> None:
+    """Let a client call, and beat every 5 seconds so far."""
     call_id = hub.call(client, "m")
     for _ in range(3):
         hub.now += 5
         hub.say(client, call_id, "_zpc_hb", [0])
     hub.take(client)
+
+
+def test_no_call_is_given_up_for_a_stall_of_the_hub_itself() -> None:
+    hub = Hub()
+    client, worker = hub.client(), hub.worker()
+    call_with_beats(hub, client)
     hub.wait(600, step=600)
     hub.wait(19)
     assert (hub.heard(client), worker.load) == ([], 1)
@@ -242,11 +248,7 @@ def test_no_deadline_passes_for_a_worker_while_the_hub_stands_still() -> None:
 def test_a_call_on_which_heartbeats_have_stopped_is_given_up() -> None:
     hub = Hub()
     client, worker = hub.client(), hub.worker()
-    call_id = hub.call(client, "m")
-    for _ in range(3):
-        hub.now += 5
-        hub.say(client, call_id, "_zpc_hb", [0])
-    hub.take(client)
+    call_with_beats(hub, client)
     hub.wait(19)
     assert hub.heard(client) == []
     hub.wait(3)
