@@ -69,7 +69,7 @@ def may_have_more(blob: bytes | memoryview, containers: int, items: int) -> bool
         seen += len(piece) - len(piece.translate(None, _CONTAINER_BYTES))
         if seen > containers:
             return True
-    return False
+    return seen > containers
 
 
 def _value_end(blob: bytes | memoryview, position: int) -> int:

@@ -169,3 +169,9 @@ def test_other_threads_run_while_much_is_decoded() -> None:
     unpacker = Watched(max_buffer_size=2 << 20)
     assert len(in_slices(unpacker, unpacker.unpack, packed(*[0] * (1 << 20)))) == 1 << 20
     assert max(fed) <= 1 << 18
+
+
+@pytest.mark.parametrize("count", [254, 255, 256, 257])
+def test_a_walk_that_ends_with_the_event_has_counted_it(count: int) -> None:
+    blob: bytes = msgpack.packb([[]] * count)
+    assert may_have_more(blob, count, len(blob))
