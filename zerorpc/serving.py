@@ -21,6 +21,7 @@ from zerorpc.patterns import BY_NAME, Answering, describe_exception
 from zerorpc.quoting import excerpt
 from zerorpc.step import Request
 from zerorpc.transport import Driver, Worker
+from zerorpc.transport.pump import BURST_BYTES
 from zerorpc.turns import Turns
 from zerorpc.wire import ERR, Event, error_args
 
@@ -88,8 +89,13 @@ class _Call:
 
     def send(self, name: str, args: Any) -> None:
         """Send an event that is followed by others."""
-        _answered(self._request)
-        self._driver.send(self._request.channel, name, args)
+        request = self._request
+        if request.start_by is not None:
+            _lift_deadline(request)
+        driver = self._driver
+        if driver.pump.burst_bytes >= BURST_BYTES:
+            driver.give_turn(request.channel)
+        driver.send(request.channel, name, args)
 
     def finish(self, name: str, args: Any) -> None:
         """Send the last event of the call."""
@@ -166,7 +172,10 @@ class _HookedAnswers:
 
     def send(self, name: str, args: Any) -> None:
         """Send an event that is followed by others."""
-        _answered(self._request)
+        if self._request.start_by is not None:
+            _lift_deadline(self._request)
+        if self._driver.pump.burst_bytes >= BURST_BYTES:
+            self._driver.give_turn(self._request.channel)
         self._send(self._event(name, args))
 
     def finish(self, name: str, args: Any) -> None:
@@ -185,8 +194,7 @@ class _HookedAnswers:
         self._driver.send(self._request.channel, event.name, event.args, event)
 
 
-def _answered(request: Request) -> None:
-    """Lift the deadline: it is for the first answer, and a stream may go on after it for ever."""
-    if request.start_by is not None:
-        request.start_by = None
-        call_deadline.set(None)
+def _lift_deadline(request: Request) -> None:
+    """Lift it once there is an answer: that is what it is for, and a stream may go on for ever."""
+    request.start_by = None
+    call_deadline.set(None)

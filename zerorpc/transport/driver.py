@@ -30,6 +30,7 @@ from zerorpc.transport.prober import Prober
 from zerorpc.transport.process import hold
 from zerorpc.transport.pump import Pump
 from zerorpc.transport.reconnecting import Reconnecting
+from zerorpc.transport.rota import Rota
 from zerorpc.transport.router import RouterPump
 from zerorpc.transport.threads import end_watcher
 from zerorpc.transport.watchdog import watchdog
@@ -40,9 +41,6 @@ _log = logging.getLogger("zerorpc.transport")
 # A server that was about to stop may run again, so after this a call may try it; refused, which is
 # a promise that it was not started, it goes elsewhere.
 _ASK_AGAIN_S = 1.0
-# Messages that one generator may send before others get a turn: a peer that grants a million
-# credits would else have the server to itself.
-_BURST = 512
 
 
 class Driver:
@@ -86,6 +84,7 @@ class Driver:
         self._timer = self.hub.loop.timer(0)
         self._prober = Prober(self._probe, lambda: bool(multiplexer.channels))
         self._reconnecting = Reconnecting(self.pump, self.endpoints)
+        self._rota = Rota()
         self._armed = float("inf")
         self._certainty = Certainty()
         self._complaints = Complaints(multiplexer)
@@ -165,15 +164,13 @@ class Driver:
         if pump.is_backed_up:
             while channel.state is OPEN and not pump.has_room(channel.envelope[0]):
                 self._await_room(channel, channel.envelope[0])
-        if pump.burst >= _BURST:
-            self._give_turn(channel)
         pump.send(self.multiplexer.send(channel, name, args, event))
 
-    def _give_turn(self, channel: Channel) -> None:
+    def give_turn(self, channel: Channel) -> None:
         """Let the loop and everyone else run before the owner of `channel` goes on."""
-        self.pump.burst = 0
-        self.hub.loop.run_callback(_wake, channel)
+        self._rota.add(partial(_wake, channel))
         self.park(channel)
+        self.pump.burst_bytes = 0
 
     def wait(self, channel: Channel) -> Event:
         """Return the next event of a channel, when it comes.
@@ -304,6 +301,7 @@ class Driver:
 
     def _stop_timers(self) -> None:
         watchdog.discard(self)
+        self._rota.close()
         self._prober.close()
         self._reconnecting.close()
         end_watcher(self._timer)

@@ -50,6 +50,9 @@ HIGH_WATER_MARK = 1000
 # Messages handled before the loop gets a turn: with more, others wait; with less, batches shrink.
 _TURN = 256
 _BATCH = 64
+# What is sent before others get a turn: who grants a million credits, or asks for answers of a
+# megabyte each, would else have the server to himself.
+BURST_BYTES = 1 << 18
 # Sending this many at a time lets the peer work on the first while we make the next.
 _FLUSH_AT = 32
 # Or this much, as only what went out of here, or did not, shows who has no room left.
@@ -95,8 +98,7 @@ class Pump:
         self.socket.setsockopt(zmq.RECONNECT_IVL_MAX, _RECONNECT_MAX_MS)
         if socket_type == zmq.PUSH:
             # Nothing queues for a peer that is not there. Not for sockets that receive as well:
-            # with this option libzmq drops what it has received but not yet handed over when a
-            # connection breaks, so a last word would be lost.
+            # what libzmq did not hand over yet goes, with it, when a connection breaks.
             self.socket.setsockopt(zmq.IMMEDIATE, 1)
         self.lock = _allocate_lock()
         self.backlog_bytes = backlog_bytes
@@ -109,15 +111,14 @@ class Pump:
         self.unusable: str | None = None
         self.hub: gevent.hub.Hub | None = gevent.get_hub()
         self.thread = LoopThread()
-        # The backend's methods: `send_multipart` and `recv_multipart` around them take five times
-        # as long.
+        # The backend's: `send_multipart` and `recv_multipart` around them take five times as long.
         self._tx, self._rx, self._get = (
             getattr(_Backend, name).__get__(self.socket) for name in ("send", "recv", "get")
         )
         self.on_batch = on_batch
         self._out: deque[Entry] = deque()
         self._ahead: deque[list[Blob]] = deque()
-        self.burst = 0  # messages queued since the loop's last turn
+        self.burst_bytes = 0  # flushed since the loop's last turn
         self.turns = 0  # of the loop, for another thread to see whether it runs
         # How many messages to read before asking for more: a read that finds none costs 4 us.
         self._stride, self._was_full = 1, False
@@ -149,7 +150,6 @@ class Pump:
         """Queue a message; it goes out when the current batch ends or the caller waits."""
         self._out.append((frames, ticket))
         self.queued_bytes += len(frames[-1]) + MESSAGE_BYTES
-        self.burst += 1
         if len(self._out) >= _FLUSH_AT or self.queued_bytes >= _FLUSH_BYTES:
             self.flush_now()
         # Within a drain there is no need, since it sends at its end.
@@ -240,9 +240,7 @@ class Pump:
 
     def close(self, linger: float = 0.0) -> None:
         """Close the socket; `linger` seconds are left to ZeroMQ for what it already took."""
-        if not self.thread.is_here:
-            self.thread.call(self.close, linger)
-        elif self.unusable is None and is_interrupted(self.lock):
+        if not self.thread.is_here or (self.unusable is None and is_interrupted(self.lock)):
             self.thread.call(self.close, linger)
         elif self.unusable is None:
             with self.lock:
@@ -275,7 +273,7 @@ class Pump:
         """Send and receive until there is nothing left to do, or others should get a turn."""
         self._is_scheduled = False
         self.turns += 1
-        self.burst = 0
+        self.burst_bytes = 0
         if self._is_draining or self.unusable is not None:
             return
         self._is_draining = True
@@ -295,6 +293,8 @@ class Pump:
                     return
                 # Looks that found nothing count as well, or sending alone could go on for ever.
                 left -= len(batch) or 1
+                if self.burst_bytes >= BURST_BYTES:
+                    left, self._stride, self._was_full = 0, 1, False
                 if left <= 0:
                     self.is_drained = False
                     # Not by `run_callback`: gevent runs up to 50 of these before it looks at
@@ -331,14 +331,13 @@ class Pump:
         if self._ahead and self._is_reading:
             taken = min(most, len(self._ahead))
             return [self._ahead.popleft() for _ in range(taken)], True
-        # Woken by the descriptor, a reader reads at once: that saves asking for EVENTS. Who does
-        # not read must ask, for until then the descriptor stays readable, and the loop would spin.
+        # Woken by the descriptor, a reader reads at once, without asking for EVENTS. Who does not
+        # read must ask: until then the descriptor stays readable, and the loop would spin.
         events = POLLIN if is_woken and self._is_reading else self._get(EVENTS)
         if not (events & POLLIN and self._is_reading):
             self._was_full = False
             return [], bool(self._out and not self.is_held and events & _POLLOUT)
-        if self._was_full:
-            self._stride = min(2 * self._stride, _BATCH)
+        self._stride = min(2 * self._stride, _BATCH) if self._was_full else self._stride
         batch: list[list[Blob]] = []
         receive, most, room = self._receive, min(most, self._stride), _BATCH_BYTES
         try:
@@ -388,11 +387,10 @@ class Pump:
         """
         transmit = self._tx
         # All but what came through a hub has two frames, or three with the identity of a peer.
-        if len(frames) == 2:
+        if len(frames) <= 3:
             transmit(frames[0], MORE)
-        elif len(frames) == 3:
-            transmit(frames[0], MORE)
-            transmit(frames[1], MORE)
+            if len(frames) == 3:
+                transmit(frames[1], MORE)
         else:
             for frame in frames[:-1]:
                 transmit(frame, MORE)
@@ -427,6 +425,7 @@ class Pump:
         # Before the lock, which a watchdog may have held at the moment of a fork: for ever, then.
         if self.unusable is not None:
             return
+        self.burst_bytes += self.queued_bytes
         with self.lock:
             if self.hub is None:  # a signal handler closed it at this very moment
                 return

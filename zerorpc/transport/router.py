@@ -43,8 +43,10 @@ _MOST_HELD_BYTES = 8 << 20
 # bound by messages; where the backlog may be small, there are fewer of these.
 _LARGE_BYTES = 32768
 _LARGE_AT_LEAST = 1024
-# What is dropped at once, from here on, goes back to the system: a few milliseconds.
+# What was dropped goes back to the system from so many bytes on, but not at once (seconds): it
+# takes milliseconds, and peers that come and go would have everybody wait for it each time.
 _WORTH_RETURNING_BYTES = 16 << 20
+_RETURN_AFTER_S = 1.0
 # With so many peers that libzmq holds large messages for, those that took them are looked for.
 _HOLDING_UNSEEN = 64
 
@@ -76,8 +78,11 @@ class RouterPump(Pump):
         large = min(_LARGE_BYTES, max(_LARGE_AT_LEAST, backlog_bytes // HIGH_WATER_MARK))
         self._large_bytes: float = large if CAN_COUNT else math.inf
         # POLLOUT cannot replace it: for a ROUTER that is set as soon as any peer takes something.
-        self._retry = gevent.get_hub().loop.timer(_RETRY_S)
+        self._loop = gevent.get_hub().loop
+        self._retry = self._loop.timer(_RETRY_S)
         self._retry_s = _RETRY_S
+        self._dropped_bytes = 0
+        self._returning = self._loop.timer(_RETURN_AFTER_S)
         super().__init__(
             context,
             zmq.ROUTER,
@@ -108,6 +113,7 @@ class RouterPump(Pump):
         """Stop using the socket without touching it, as the child of a fork must."""
         super().abandon(reason)
         end_watcher(self._retry)
+        end_watcher(self._returning)
 
     def _receive(self) -> list[Blob]:
         receive = self._rx
@@ -197,12 +203,18 @@ class RouterPump(Pump):
         self._forget(*identities & self._parked.keys())
 
     def _forget(self, *identities: bytes) -> None:
-        freed = 0
+        before = self._dropped_bytes
         for identity in identities:
             del self._parked[identity]
-            freed += self._parked_bytes.pop(identity)
-        if freed >= _WORTH_RETURNING_BYTES:
-            return_freed_memory()
+            self._dropped_bytes += self._parked_bytes.pop(identity)
+        if before < _WORTH_RETURNING_BYTES <= self._dropped_bytes:
+            end_watcher(self._returning)
+            self._returning = self._loop.timer(_RETURN_AFTER_S)
+            self._returning.start(self._return_memory)
+
+    def _return_memory(self) -> None:
+        self._dropped_bytes = 0
+        return_freed_memory()
 
     def _park(self, frames: Frames) -> None:
         identity: bytes = frames[0]  # type: ignore[assignment]
@@ -227,7 +239,7 @@ class RouterPump(Pump):
     def _try_again_in(self, seconds: float) -> None:
         end_watcher(self._retry)
         self._retry_s = seconds
-        self._retry = gevent.get_hub().loop.timer(seconds)
+        self._retry = self._loop.timer(seconds)
         self._retry.start(self._retry_parked)
 
     def _retry_all(self) -> bool:
