@@ -31,6 +31,7 @@ ARGUMENTS = [
 @pytest.mark.parametrize("value", NO_SECONDS, ids=repr)
 @pytest.mark.parametrize(("maker", "name"), ARGUMENTS)
 def test_a_constructor_names_what_is_wrong(maker: str, name: str, value: Any) -> None:
+    zerorpc.Client().close()  # the loop and the context of the process, which stay, are open now
     files = len(os.listdir("/proc/self/fd"))
     watched = set(watchdog._watched)
     with pytest.raises((ValueError, TypeError), match=rf"^{name}="):

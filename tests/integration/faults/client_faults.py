@@ -34,13 +34,16 @@ Attack = Callable[[Size, ServerProcess], Facts]
 def unharmed(size: Size, attack: Attack, **options: Any) -> Facts:
     """Attack a server of these options while a bystander calls it, who must notice nothing.
 
-    Where times are measured, the same attack on another server comes first: what it costs the
-    bystander then is the machine's, and three times that is what it may cost now.
+    Where times are measured, the same attack on another server of the same core comes first: what
+    it costs the bystander then is the machine's, which shares that core fairly among the two, and
+    three times that is what it may cost now.
     """
     with ServerProcess(**options) as server, Bystander(server.endpoint) as bystander:
         facts: Facts = {}
         if size.is_measured:
             with ServerProcess(**options) as decoy:
+                server.pin(0)
+                decoy.pin(0)
                 bystander.report()
                 attack(size, decoy)
                 facts["p99_decoy_ms"] = bystander.report()["p99"] * 1e3

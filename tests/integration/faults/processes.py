@@ -121,6 +121,11 @@ class Process:
         """Let a frozen process go on."""
         self.signal(signal.SIGCONT)
 
+    def pin(self, core: int) -> None:
+        """Let all threads that the process has now run on one core only."""
+        for thread in os.listdir(f"/proc/{self.pid}/task"):
+            os.sched_setaffinity(int(thread), {core})
+
     def kill(self) -> None:
         """End the process without a chance to say goodbye."""
         self.signal(signal.SIGKILL)
