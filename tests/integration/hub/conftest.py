@@ -23,10 +23,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Start hubs, each from a file of its own."""
     with ExitStack() as stack:
 
-        def start_hub(text: str = ONE_HUB) -> HubProcess:
+        def start_hub(text: str = ONE_HUB, **variables: str) -> HubProcess:
             folder = tmp_path / f"hub{len(list(tmp_path.iterdir()))}"
             folder.mkdir()
-            return stack.enter_context(HubProcess(folder, text))
+            return stack.enter_context(HubProcess(folder, text, **variables))
 
         yield start_hub
 

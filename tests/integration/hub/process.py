@@ -26,10 +26,13 @@ out: "tcp://127.0.0.1:*"
 class HubProcess:
     """A hub of a configuration; a context manager that leaves no process behind.
 
-    The text is written into `folder`; the admin port is any free one.
+    The text is written into `folder`; the admin port is any free one. `variables` are added to
+    its environment.
     """
 
-    def __init__(self, folder: Path, text: str = ONE_HUB, *, is_ready: bool = True) -> None:
+    def __init__(
+        self, folder: Path, text: str = ONE_HUB, *, is_ready: bool = True, **variables: str
+    ) -> None:
         self.file = folder / "hub.yml"
         self.write(text)
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
@@ -38,6 +41,7 @@ class HubProcess:
             stdin=subprocess.DEVNULL,
             stderr=self._errors,
             cwd=ROOT,
+            env={**os.environ, **variables},
         )
         if is_ready:
             self.await_event("ready")

@@ -107,6 +107,46 @@ def test_calls_and_streams_outlive_their_process(start: Start, work: Work, dial:
     assert hub.stop() == 0
 
 
+# Runs in every Python that is started with its folder in PYTHONPATH: what a hub is replaced by
+# reads another form of the state than the hub has.
+ANOTHER_VERSION = """
+import os
+if "ZERORPC_HUB_HANDOVER" in os.environ:
+    import zerorpc_hub.handover
+    zerorpc_hub.handover.VERSION += 1
+"""
+
+
+def test_a_hub_whose_state_is_not_understood_ends_what_it_began(
+    start: Start, work: Work, dial: Dial, tmp_path: Path
+) -> None:
+    """As over a downgrade: the endpoints go over at once, the calls stay until they are over."""
+    modules = tmp_path / "modules"
+    modules.mkdir()
+    (modules / "sitecustomize.py").write_text(ANOTHER_VERSION)
+    hub = start(
+        f"in: ipc://{tmp_path}/in\nout: ipc://{tmp_path}/out\ndrain_timeout: 60 s\n",
+        PYTHONPATH=str(modules),
+    )
+    service = Service()
+    work(service, hub.endpoint("out"), heartbeat=BEAT_S)
+    hub.await_workers(1)
+    running = begin(dial(hub.endpoint("in"), heartbeat=BEAT_S).enter)
+    service.gate.await_entered()
+    hub.signal(signal.SIGUSR2)
+    hub.await_event("ready", 2)
+    # Nothing came over but the endpoints, and the call runs on with the one that took it.
+    statistics = hub.statistics()
+    assert (statistics["in_flight"], statistics["calls"]["opened"]) == (0, 0)
+    other = Service()
+    work(other, hub.endpoint("out"), heartbeat=BEAT_S)
+    hub.await_workers(1)
+    assert dial(hub.endpoint("in"), heartbeat=BEAT_S).double(2) == 4
+    service.gate.open()
+    assert outcome(running) == "passed"
+    assert hub.stop() == 0
+
+
 THREE_HUBS = """\
 hubs:
   news: {{type: pubsub, in: 'tcp://127.0.0.1:*', out: 'tcp://127.0.0.1:*'}}
