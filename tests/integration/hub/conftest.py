@@ -26,7 +26,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         def start_hub(text: str = ONE_HUB, **variables: str) -> HubProcess:
             folder = tmp_path / f"hub{len(list(tmp_path.iterdir()))}"
             folder.mkdir()
-            return stack.enter_context(HubProcess(folder, text, **variables))
+            return stack.enter_context(HubProcess(folder, text, variables=variables))
 
         yield start_hub
 

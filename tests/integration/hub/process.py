@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,7 +32,12 @@ class HubProcess:
     """
 
     def __init__(
-        self, folder: Path, text: str = ONE_HUB, *, is_ready: bool = True, **variables: str
+        self,
+        folder: Path,
+        text: str = ONE_HUB,
+        *,
+        is_ready: bool = True,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         self.file = folder / "hub.yml"
         self.write(text)
@@ -41,7 +47,7 @@ class HubProcess:
             stdin=subprocess.DEVNULL,
             stderr=self._errors,
             cwd=ROOT,
-            env={**os.environ, **variables},
+            env={**os.environ, **(variables or {})},
         )
         if is_ready:
             self.await_event("ready")
