@@ -21,7 +21,6 @@ from zerorpc.patterns import BY_NAME, Answering, describe_exception
 from zerorpc.quoting import excerpt
 from zerorpc.step import Request
 from zerorpc.transport import Driver, Worker
-from zerorpc.transport.pump import BURST_BYTES
 from zerorpc.turns import Turns
 from zerorpc.wire import ERR, Event, error_args
 
@@ -92,10 +91,7 @@ class _Call:
         request = self._request
         if request.start_by is not None:
             _lift_deadline(request)
-        driver = self._driver
-        if driver.pump.burst_bytes >= BURST_BYTES:
-            driver.give_turn(request.channel)
-        driver.send(request.channel, name, args)
+        self._driver.send_item(request.channel, name, args)
 
     def finish(self, name: str, args: Any) -> None:
         """Send the last event of the call."""
@@ -174,24 +170,20 @@ class _HookedAnswers:
         """Send an event that is followed by others."""
         if self._request.start_by is not None:
             _lift_deadline(self._request)
-        if self._driver.pump.burst_bytes >= BURST_BYTES:
-            self._driver.give_turn(self._request.channel)
-        self._send(self._event(name, args))
+        event = self._event(name, args)
+        self._driver.send_item(self._request.channel, event.name, event.args, event)
 
     def finish(self, name: str, args: Any) -> None:
         """Send the last event of the call, after `server_after_exec` saw it."""
         event = self._event(name, args)
         self._context.hook_server_after_exec(self._request.event, event)
-        self._send(event)
+        self._driver.send(self._request.channel, event.name, event.args, event)
 
     def _event(self, name: str, args: Any) -> Event:
         if self._extra is None:
             self._extra = self._context.hook_get_task_context()
         channel: Channel = self._request.channel
         return self._driver.multiplexer.reply_event(channel, name, args, self._extra)
-
-    def _send(self, event: Event) -> None:
-        self._driver.send(self._request.channel, event.name, event.args, event)
 
 
 def _lift_deadline(request: Request) -> None:

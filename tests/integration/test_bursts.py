@@ -41,17 +41,28 @@ def test_each_goes_on_after_the_loop_had_a_turn() -> None:
     assert all(name == "turn" for _, name in between), went
 
 
-def test_nobody_goes_on_once_it_is_closed() -> None:
-    rota = Rota()
-    went: list[str] = []
-    rota.add(partial(went.append, "a"))
+def test_nobody_goes_on_who_gave_up_or_once_it_is_closed() -> None:
+    rota, closed, went = Rota(), Rota(), list[str]()
+    give_up = partial(went.append, "gave up")
+    rota.add(give_up)
+    assert give_up in rota
+    rota.discard(give_up)
+    rota.discard(give_up)
+    closed.add(partial(went.append, "closed before"))
+    closed.close()
+    closed.add(late := partial(went.append, "closed after"))
+    assert late not in closed
+    # The loop looks at all of its watchers in one turn.
+    rota.add(partial(went.append, "turn"))
+    wait_until(lambda: "turn" in went, "the loop had a turn")
+    rota.add(partial(went.append, "turn"))
+    wait_until(lambda: went.count("turn") == 2, "the loop had another turn")
     rota.close()
-    gevent.sleep(0)
-    assert went == []
+    assert went == ["turn", "turn"]
 
 
 def test_large_items_are_sent_in_many_turns(serve: Serve, greedy: RawPeer) -> None:
-    """With a credit of a thousand million the stream would else go on for as long as it can."""
+    """With a credit of a thousand million, and more coming, it would else go on while it can."""
     items, size, turns = 400, 65536, Counter[int]()
 
     @zerorpc.stream
@@ -63,7 +74,8 @@ def test_large_items_are_sent_in_many_turns(serve: Serve, greedy: RawPeer) -> No
     server = serve({"chunks": chunks}, heartbeat=FAR_AWAY)
     greedy.socket.connect(server.endpoints[0])
     channel = greedy.send("chunks", [])
-    greedy.send("_zpc_more", [10**9], response_to=channel)
+    for _ in range(200):
+        greedy.send("_zpc_more", [10**6], response_to=channel)
     for _ in range(items):
         assert greedy.receive_answer(channel) == ("STREAM", bytes(size))
     assert greedy.receive_answer(channel)[0] == "STREAM_DONE"
@@ -85,3 +97,42 @@ def test_large_answers_end_the_turn(serve: Serve, greedy: RawPeer) -> None:
     for channel in channels:
         assert greedy.receive_answer(channel) == ("OK", [bytes(MIB)])
     assert len(turns) > calls // 2, turns
+
+
+def test_middling_answers_end_the_turn_too(serve: Serve, greedy: RawPeer) -> None:
+    """Too few at a time for a flush, and each too small for one: still they are counted."""
+    calls, size, turns = 400, 60_000, Counter[int]()
+
+    def blob() -> bytes:
+        turns[server._driver.pump.turns] += 1
+        return bytes(size)
+
+    server = serve({"blob": blob}, heartbeat=FAR_AWAY)
+    greedy.socket.connect(server.endpoints[0])
+    channels = [greedy.send("blob", []) for _ in range(calls)]
+    for channel in channels:
+        assert greedy.receive_answer(channel) == ("OK", [bytes(size)])
+    # Batches of 1, 2, 4 and 8, as each is sent when the next is read.
+    assert max(turns.values()) <= 15, turns
+
+
+def test_who_closes_its_own_server_waits_for_no_turn(serve: Serve, greedy: RawPeer) -> None:
+    ended: list[str] = []
+
+    @zerorpc.stream
+    def chunks() -> Iterator[bytes]:
+        try:
+            yield bytes(MIB)
+            server.close()
+            yield bytes(MIB)
+        except BaseException as error:
+            ended.append(type(error).__name__)
+            raise
+        finally:
+            ended.append("finally")
+
+    server = serve({"chunks": chunks}, heartbeat=FAR_AWAY)
+    greedy.socket.connect(server.endpoints[0])
+    greedy.send("_zpc_more", [10], response_to=greedy.send("chunks", []))
+    wait_until(lambda: "finally" in ended, "the generator has ended")
+    assert ended == ["GeneratorExit", "finally"]

@@ -9,6 +9,7 @@ from typing import Any
 import gevent
 import msgpack
 import pytest
+import zmq
 
 import zerorpc
 from tests.integration.faults.raw_peer import RawPeer
@@ -87,6 +88,26 @@ def test_messages_arrive_whole_and_in_order(
         pusher.note(number, {"number": number})
     wait_until(lambda: len(sink.notes) == 6000, "all have come")
     assert sink.notes == [each for n in range(3000) for each in (n, {"number": n})]
+
+
+def test_a_message_is_one_frame(keep: Keep) -> None:
+    """As stock sends them: whoever receives may count."""
+    with RawPeer(kind=zmq.PULL) as pull, RawPeer(kind=zmq.SUB, SUBSCRIBE=b"") as listener:
+        pusher, publisher = keep(zerorpc.Pusher()), keep(zerorpc.Publisher())
+        pusher.connect(pull.bind())
+        publisher.connect(listener.bind())
+        pusher.note(1)
+        publishing = gevent.spawn(publish_until_killed, publisher)
+        said = [pull.receive_frames(), listener.receive_frames()]
+        publishing.kill()
+    assert [len(frames) for frames in said] == [1, 1]
+    assert [msgpack.unpackb(frames[0])[1:] for frames in said] == [["note", [1]]] * 2
+
+
+def publish_until_killed(publisher: zerorpc.Publisher) -> None:
+    while True:
+        publisher.note(1)
+        gevent.sleep(0.001)
 
 
 def test_names_may_be_text_or_bytes(sink: Sink, pusher: zerorpc.Pusher) -> None:

@@ -7,10 +7,16 @@ What it reads waits in the pump until the loop runs again.
 
 from __future__ import annotations
 
+import logging
+from functools import partial
+from time import monotonic
+
 from zerorpc.beats import overdue, unseen_calls
 from zerorpc.channel import Channel
 from zerorpc.multiplexer import Multiplexer
 from zerorpc.transport.pump import Pump
+
+_log = logging.getLogger("zerorpc.transport")
 
 # The loop has this part of an interval to send a heartbeat itself before it counts as overdue.
 _OVERDUE = 0.125
@@ -20,16 +26,28 @@ class Deputy:
     """What the watchdog's thread does for one socket."""
 
     def __init__(self, pump: Pump, multiplexer: Multiplexer) -> None:
+        self.interval = multiplexer.interval
         self._pump = pump
         self._multiplexer = multiplexer
         self._seen_turns = -1
         self._unseen: list[Channel] = []
 
+    def beat_if_overdue(self) -> None:
+        """Send the heartbeats that the loop should have sent by now."""
+        if self._pump.unusable is None:
+            self.act(monotonic())
+
+    def tell_of_failed_beat(self, error: Exception) -> None:
+        """Have the loop log that a heartbeat failed."""
+        # Where gevent has patched logging's locks, no native thread may wait for them.
+        failed = "the watchdog's heartbeat failed"
+        self._pump.thread.call(partial(_log.error, failed, exc_info=error))
+
     def act(self, now: float) -> None:
         """Look after the socket once, at the instant `now`."""
         multiplexer = self._multiplexer
         # The loop comes first: only what it has let pass is sent from here.
-        late = (multiplexer.interval or 0) * _OVERDUE
+        late = (self.interval or 0) * _OVERDUE
         # At each look, stuck or not: a loop that only is slow may be late with a few.
         beats = overdue(multiplexer, now, late)
         if multiplexer.is_server:

@@ -28,7 +28,7 @@ from zerorpc.transport.endpoints import Endpoints
 from zerorpc.transport.monitor import Monitor
 from zerorpc.transport.prober import Prober
 from zerorpc.transport.process import hold
-from zerorpc.transport.pump import Pump
+from zerorpc.transport.pump import BURST_BYTES, Pump
 from zerorpc.transport.reconnecting import Reconnecting
 from zerorpc.transport.rota import Rota
 from zerorpc.transport.router import RouterPump
@@ -91,7 +91,7 @@ class Driver:
         hold(self, context)
         self._deputy = Deputy(self.pump, multiplexer)
         if self.interval is not None:
-            watchdog.add(self)
+            watchdog.add(self._deputy)
 
     @property
     def is_up(self) -> bool:
@@ -166,11 +166,21 @@ class Driver:
                 self._await_room(channel, channel.envelope[0])
         pump.send(self.multiplexer.send(channel, name, args, event))
 
-    def give_turn(self, channel: Channel) -> None:
-        """Let the loop and everyone else run before the owner of `channel` goes on."""
-        self._rota.add(partial(_wake, channel))
-        self.park(channel)
-        self.pump.burst_bytes = 0
+    def send_item(self, channel: Channel, name: str, args: Any, event: Event | None = None) -> None:
+        """Send, as `send`, one event of many: others run first if this turn has sent much."""
+        if self.pump.burst_bytes >= BURST_BYTES:
+            self._give_turn(channel)
+        self.send(channel, name, args, event)
+
+    def _give_turn(self, channel: Channel) -> None:
+        rota, resume = self._rota, partial(_wake, channel)
+        rota.add(resume)
+        try:
+            # Credit that arrives wakes as well, but its turn has not come by that.
+            while resume in rota and channel.state is OPEN:
+                self.park(channel)
+        finally:
+            rota.discard(resume)
 
     def wait(self, channel: Channel) -> Event:
         """Return the next event of a channel, when it comes.
@@ -300,7 +310,7 @@ class Driver:
             self.multiplexer.channels.clear()
 
     def _stop_timers(self) -> None:
-        watchdog.discard(self)
+        watchdog.discard(self._deputy)
         self._rota.close()
         self._prober.close()
         self._reconnecting.close()
@@ -425,16 +435,6 @@ class Driver:
             self._monitor.forget()
             self._lose_all("the connection is silent")
             self._on_change()
-
-    def beat_if_overdue(self) -> None:
-        """Send heartbeats that the loop should have sent by now; for the watchdog's thread."""
-        if self.pump.unusable is None:
-            self._deputy.act(monotonic())
-
-    def tell_of_failed_beat(self, error: Exception) -> None:
-        """Have the loop log that a heartbeat failed; for the watchdog's thread."""
-        # Where gevent has patched logging's locks, no native thread may wait for them.
-        self.thread.call(partial(_log.error, "the watchdog's heartbeat failed", exc_info=error))
 
 
 def _wake(channel: Channel) -> None:

@@ -22,6 +22,7 @@ from gevent import monkey
 from zmq.backend.cython._zmq import Socket as _Backend
 
 from zerorpc.errors import ClosedError
+from zerorpc.transport.ahead import Ahead
 from zerorpc.transport.backlog import (
     MESSAGE_BYTES,
     Entry,
@@ -62,9 +63,6 @@ _RECONNECT_MS = 100
 _RECONNECT_MAX_MS = 2000
 # A batch ends with so many bytes: what it is to be counted against is asked behind it.
 _BATCH_BYTES = 8 << 20
-# Messages, and their bytes, that another thread may read while the loop is held up.
-_MOST_AHEAD = 1000
-_MOST_AHEAD_BYTES = 64 << 20
 # Below this a copy is cheaper than keeping the frame; above it the payload stays where it is.
 KEEP_FRAME_BYTES = 65536
 
@@ -117,8 +115,8 @@ class Pump:
         )
         self.on_batch = on_batch
         self._out: deque[Entry] = deque()
-        self._ahead: deque[list[Blob]] = deque()
-        self.burst_bytes = 0  # flushed since the loop's last turn
+        self._ahead = Ahead()
+        self.burst_bytes = 0  # sent since the loop's last turn
         self.turns = 0  # of the loop, for another thread to see whether it runs
         # How many messages to read before asking for more: a read that finds none costs 4 us.
         self._stride, self._was_full = 1, False
@@ -208,16 +206,8 @@ class Pump:
         Returns what was read this time. Bounded: the rest stays in the socket.
         """
         with self.lock:
-            before = len(self._ahead)
-            try:
-                room = _MOST_AHEAD_BYTES - sum(len(frames[-1]) for frames in self._ahead)
-                is_reading = self._is_reading and self.unusable is None
-                while is_reading and room > 0 and len(self._ahead) < _MOST_AHEAD:
-                    self._ahead.append(self._receive())
-                    room -= len(self._ahead[-1][-1])
-            except zmq.Again:
-                pass
-            read = list(self._ahead)[before:]
+            is_reading = self._is_reading and self.unusable is None
+            read = self._ahead.read(self._receive) if is_reading else []
         self.kick()
         return read
 
@@ -329,8 +319,7 @@ class Pump:
             is_woken = False
         # What the watchdog's thread has read came before whatever is still in the socket.
         if self._ahead and self._is_reading:
-            taken = min(most, len(self._ahead))
-            return [self._ahead.popleft() for _ in range(taken)], True
+            return self._ahead.take(most), True
         # Woken by the descriptor, a reader reads at once, without asking for EVENTS. Who does not
         # read must ask: until then the descriptor stays readable, and the loop would spin.
         events = POLLIN if is_woken and self._is_reading else self._get(EVENTS)
@@ -387,10 +376,11 @@ class Pump:
         """
         transmit = self._tx
         # All but what came through a hub has two frames, or three with the identity of a peer.
-        if len(frames) <= 3:
+        if len(frames) == 2:
             transmit(frames[0], MORE)
-            if len(frames) == 3:
-                transmit(frames[1], MORE)
+        elif len(frames) == 3:
+            transmit(frames[0], MORE)
+            transmit(frames[1], MORE)
         else:
             for frame in frames[:-1]:
                 transmit(frame, MORE)
@@ -402,7 +392,7 @@ class Pump:
     def _send_queued(self) -> None:
         if self.is_held:
             return
-        out, has_moved = self._out, False
+        out, before = self._out, self.queued_bytes
         transmit = self._send_one
         try:
             while out:
@@ -414,10 +404,10 @@ class Pump:
                     ticket.is_sent = True
                 out.popleft()
                 self.queued_bytes -= len(frames[-1]) + MESSAGE_BYTES
-                has_moved = True
         except zmq.Again:
             pass  # EVENTS will tell when there is room
-        if has_moved:
+        if self.queued_bytes < before:
+            self.burst_bytes += before - self.queued_bytes
             self._wake_waiting()
 
     def flush_now(self) -> None:
@@ -425,7 +415,6 @@ class Pump:
         # Before the lock, which a watchdog may have held at the moment of a fork: for ever, then.
         if self.unusable is not None:
             return
-        self.burst_bytes += self.queued_bytes
         with self.lock:
             if self.hub is None:  # a signal handler closed it at this very moment
                 return
