@@ -97,13 +97,13 @@ def test_rude_peers_harm_nobody(tmp_path: Path) -> None:
             b"POST /begin HTTP/1.1\r\nContent-Length: 9999999\r\n\r\n",
             b"GET / HTTP/1.1\r\nX: " + b"x" * 99999,
         ):
-            with socket.create_connection((host, int(port)), 20) as rude:
-                # It may hang up before all is said, and then there is nothing to shut down.
-                with suppress(OSError):
-                    rude.sendall(data + b"\r\n\r\n")
-                    rude.shutdown(socket.SHUT_WR)
-                    while rude.recv(65536):
-                        pass
+            rude = socket.create_connection((host, int(port)), 20)
+            # The daemon may hang up before all is said, and then there is nothing to shut down.
+            with rude, suppress(OSError):
+                rude.sendall(data + b"\r\n\r\n")
+                rude.shutdown(socket.SHUT_WR)
+                while rude.recv(65536):
+                    pass
         silent = [socket.create_connection((host, int(port))) for _ in range(5)]
         assert daemon.ask("/healthz").status == 200
         for each in silent:
