@@ -10,23 +10,22 @@ from typing import Any, NoReturn
 import gevent
 import gevent.event
 
-from zerorpc.channel import OPEN, Channel
+from zerorpc.channel import OPEN, Channel, nobody
 from zerorpc.checks import FOR_EVER, check_count, check_heartbeat, check_timeout
 from zerorpc.context import Context, call_deadline
 from zerorpc.errors import (
     RemoteError,
     TimeoutExpired,
-    UnknownAnswer,
     ZerorpcError,
 )
 from zerorpc.limits import Limits
 from zerorpc.multiplexer import Multiplexer
-from zerorpc.patterns import BY_ANSWER, BY_NAME, error_of, iter_nothing
+from zerorpc.patterns import BY_ANSWER, BY_NAME, is_refusal, iter_nothing, unknown_answer
 from zerorpc.routes import Routes
 from zerorpc.sockets import SocketBase, remote_method
 from zerorpc.streams import hooked_items, items
 from zerorpc.transport import Driver
-from zerorpc.wire import DRAINING, ERR, Event
+from zerorpc.wire import ERR, Event
 
 _UNSET: Any = object()
 # What a timeout usually is; of these, only its value needs a look.
@@ -150,8 +149,8 @@ class Client(SocketBase):
             return items(channel, event, self._routes)
         try:
             return pattern.result(event, iter_nothing)
-        except RemoteError as error:
-            if not self._is_for_another(channel, error):
+        except RemoteError:
+            if not self._is_for_another(channel, event):
                 raise
         return self._call_again(channel, method, args, slots)
 
@@ -160,14 +159,14 @@ class Client(SocketBase):
         left = _time_left(method, None, channel.expires)
         return self._call(method, args, left, slots)
 
-    def _is_for_another(self, channel: Channel, error: Exception) -> bool:
+    def _is_for_another(self, channel: Channel, answer: Event) -> bool:
         """Tell whether a server refused a call, unstarted, that another one can take."""
-        if not isinstance(error, RemoteError) or error.name != DRAINING:
+        if not is_refusal(answer):
             return False
         # Whoever refuses so has promised that nothing was started: calling again is safe even
         # for methods that must not run twice.
         # A hub that drains will end; a server may stop and run again.
-        channel.home.mark_draining(for_good=error.hub is not None)
+        channel.home.mark_draining(for_good="hub" in answer.header)
         return not self._routes.choose().is_draining
 
     def _call_async(
@@ -184,12 +183,14 @@ class Client(SocketBase):
         channel = self._routes.choose().call(method, args, timeout, slots)
 
         def settle(event: Event) -> None:
-            channel.wake = result.ready  # which does nothing: the items are the reader's
+            # The items are the reader's. Nor may the channel hold the result: an iterator in it
+            # that somebody drops would never be noticed.
+            channel.wake = nobody
             pattern = BY_ANSWER.get(event.name) or self._misunderstood(channel, event)
             try:
                 result.set(pattern.result(event, lambda: items(channel, event, self._routes)))
-            except RemoteError as error:
-                if not self._is_for_another(channel, error):
+            except RemoteError:
+                if not self._is_for_another(channel, event):
                     raise
                 gevent.spawn(_settle, result, self._call_again, channel, method, args, slots)
 
@@ -210,7 +211,7 @@ class Client(SocketBase):
 
     def _misunderstood(self, channel: Channel, event: Event) -> NoReturn:
         channel.home.close_channel(channel)
-        raise _unknown(event)
+        raise unknown_answer(event)
 
     # -- calls while middleware is registered ------------------------------------------------
 
@@ -233,7 +234,7 @@ class Client(SocketBase):
     def _await_hooked(self, channel: Channel, request: Event, slots: int | None) -> Any:
         try:
             event = channel.home.wait(channel)
-            while event.name == ERR and self._is_for_another(channel, error_of(event)):
+            while event.name == ERR and self._is_for_another(channel, event):
                 left = _time_left(request.name, None, channel.expires)
                 if left is not None:
                     request.header["deadline_ms"] = int(left * 1000)
@@ -259,7 +260,7 @@ class Client(SocketBase):
         failure: BaseException | None = None
         result = None
         if pattern is None:
-            failure = _unknown(event)
+            failure = unknown_answer(event)
         else:
             try:
                 result = pattern.result(
@@ -293,11 +294,6 @@ def _settle(result: gevent.event.AsyncResult[Any], functor: Callable[..., Any], 
         result.set(functor(*args))
     except BaseException as error:  # gevent.Timeout is none of Exception's, and somebody waits
         result.set_exception(error)
-
-
-def _unknown(answer: Event) -> UnknownAnswer:
-    detail = f"Unable to find a pattern for: {answer.name!r:.80}"
-    return UnknownAnswer("unknown_answer", detail)
 
 
 def _time_left(method: str, timeout: float | None, deadline: float | None) -> float | None:

@@ -15,9 +15,10 @@ from zerorpc.errors import (
     Overloaded,
     RemoteError,
     TimeoutExpired,
+    UnknownAnswer,
     ZerorpcError,
 )
-from zerorpc.wire import ERR, OK, STREAM, STREAM_DONE, Event
+from zerorpc.wire import DRAINING, ERR, OK, STREAM, STREAM_DONE, Event
 
 # The modules whose frames stand between the greenlet and the method in every traceback.
 _OWN_FRAMES = frozenset(
@@ -107,6 +108,20 @@ BY_ANSWER: dict[str, Pattern] = {
 def iter_nothing() -> Iterator[Any]:
     """Return an iterator over no items, for answers that are no stream."""
     return iter(())
+
+
+def end_of(event: Event) -> None:
+    """Raise what the last event of a stream stands for, if it is no proper end of one."""
+    pattern = BY_ANSWER.get(event.name)
+    if pattern is None:
+        raise unknown_answer(event)
+    pattern.result(event, iter_nothing)  # an ERR raises
+
+
+def unknown_answer(event: Event) -> UnknownAnswer:
+    """Return what to raise where an answer has a name that means nothing."""
+    detail = f"Unable to find a pattern for: {event.name!r:.80}"
+    return UnknownAnswer("unknown_answer", detail)
 
 
 # -- values that cannot travel -------------------------------------------------------------------
@@ -199,6 +214,22 @@ def error_of(event: Event) -> ZerorpcError:
     if "hub" in event.header:
         error.hub = _text(event.header["hub"])
     return error
+
+
+def is_refusal(event: Event) -> bool:
+    """Tell whether an ERR says that its call was not started, so that it may be made elsewhere.
+
+    A method may raise a class of the same name: only a server that drains or a hub says so of
+    itself, in the header, and neither has a traceback to send.
+    """
+    header, args = event.header, event.args
+    return (
+        type(args) is list
+        and len(args) == 3
+        and args[0] in (DRAINING, DRAINING.encode())
+        and not args[2]
+        and (header.get("draining") is True or "hub" in header)
+    )
 
 
 def _text(value: object) -> str:

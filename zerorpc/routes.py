@@ -126,6 +126,9 @@ class Routes:
 
     def _open(self) -> Driver:
         self._check_open()
+        # One of another thread among them would have each second call fail.
+        if self._drivers:
+            self._drivers[0].pump.check_usable()
         # The loop holds the driver: held by the driver in turn, a client could not be dropped.
         return self._new_driver(_weakly(self._spread))
 

@@ -13,7 +13,7 @@ from typing import Any
 from zerorpc.channel import Channel
 from zerorpc.context import Context
 from zerorpc.errors import ZerorpcError
-from zerorpc.patterns import BY_ANSWER, iter_nothing
+from zerorpc.patterns import end_of
 from zerorpc.wire import STREAM, Event
 
 
@@ -46,7 +46,7 @@ def _items(channel: Channel, event: Event, _owner: object) -> Iterator[Any]:
                 event = take() or event  # never None, as there is something unread
             else:
                 event = _wait(channel)
-        BY_ANSWER[event.name].result(event, iter_nothing)  # an ERR raises
+        end_of(event)
     finally:
         channel.home.let_go(channel)
 
@@ -66,7 +66,7 @@ def _hooked_items(
                 raise
         failure: BaseException | None = None
         try:
-            BY_ANSWER[event.name].result(event, iter_nothing)
+            end_of(event)
         except ZerorpcError as error:
             failure = context.hook_client_handle_remote_error(event) or error
         context.hook_client_after_request(request, event, failure)

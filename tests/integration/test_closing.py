@@ -113,7 +113,7 @@ def test_a_call_that_was_refused_for_another_server_ends_when_the_client_closes(
         for _ in range(600):
             raw.send("OK", [None], response_to=b"nothing", envelope=[first.identity])
         raw.answer(first, "OK", [None])
-        raw.answer(second, "ERR", ["Draining", "not started", None])
+        raw.answer(second, "ERR", ["Draining", "not started", None], draining=True)
         with pytest.raises(zerorpc.ClosedError):
             refused.get(timeout=PATIENCE)
         outcome(asking)

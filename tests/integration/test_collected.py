@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import zerorpc
-from tests.integration.running import Dial, Serve, open_calls, wait_until
+from tests.integration.running import PATIENCE, Dial, Serve, open_calls, wait_until
 
 
 @zerorpc.stream
@@ -52,6 +52,20 @@ def test_streams_found_in_another_thread_end(serve: Serve, dial: Dial, manual: N
     finder.start()
     finder.join()
     wait_until(lambda: server.statistics()["running"] == 0, "the server's generators end")
+    assert open_calls(client) == 0
+
+
+def test_streams_of_calls_that_nobody_waited_for_end(serve: Serve, dial: Dial) -> None:
+    """Dropped as the result, as the iterator in it, or with their client: without the collector."""
+    server = serve(SERVICE, heartbeat=None)
+    client, other = dial(server, heartbeat=None), zerorpc.Client(heartbeat=None)
+    other.connect(server.endpoints)
+    client.endless(async_=True)
+    assert next(client.endless(async_=True).get(timeout=PATIENCE)) == 1
+    assert next(other.endless(async_=True).get(timeout=PATIENCE)) == 1
+    del other
+    wait_until(lambda: server.statistics()["running"] == 0, "the server's generators end")
+    assert server.statistics()["events_received"] > 0
     assert open_calls(client) == 0
 
 

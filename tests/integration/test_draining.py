@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import gevent
@@ -119,6 +120,44 @@ def test_a_new_call_goes_to_another_server(
     assert answers == ["other"] * 10
     assert after == ([None] * 10 if has_hooks else [])
     stopping.release()
+
+
+@pytest.mark.parametrize("has_hooks", [False, True])
+@pytest.mark.parametrize("async_", [False, True])
+def test_a_method_that_raises_a_class_of_that_name_runs_once(
+    serve: Serve, dial: Dial, context: zerorpc.Context, has_hooks: bool, async_: bool
+) -> None:
+    """Only a server that drains can say that nothing was started."""
+    ran: list[int] = []
+
+    class Draining(Exception):
+        """What a pump may be busy with, too."""
+
+    def drain(server: int) -> Any:
+        ran.append(server)
+        raise Draining("the pump")
+
+    if has_hooks:
+        context.register_middleware({"client_before_request": lambda request: None})
+    servers = [serve({"drain": partial(drain, number)}) for number in range(2)]
+    client = dial(*servers, context=context)
+    wait_until(lambda: len(up(client)) == 2, "both are up")
+    calling = begin(client.drain, async_=async_)
+    with pytest.raises(zerorpc.RemoteError, match="the pump"):
+        outcome(outcome(calling) if async_ else calling)
+    assert len(ran) == 1
+    # In the midst of draining its traceback tells it from a refusal.
+    gate = Gate()
+    client.close()
+    server = serve({"drain": lambda: gate.enter() and drain(0)})
+    client = dial(server, context=context)
+    calling = begin(client.drain, async_=True)
+    gate.await_entered()
+    server.stop()
+    gate.open()
+    with pytest.raises(zerorpc.RemoteError, match="the pump"):
+        outcome(outcome(calling))
+    assert len(ran) == 2
 
 
 def test_a_new_stream_goes_to_another_server(

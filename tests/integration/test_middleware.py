@@ -280,6 +280,25 @@ def test_an_answer_of_no_known_pattern_is_a_runtime_error(
         assert open_calls(client) == 0
 
 
+def test_a_stream_may_end_in_what_is_no_known_pattern_too(
+    dial: Dial, context: zerorpc.Context, recorder: Recorder
+) -> None:
+    with RawServer() as raw:
+        for hooked in (False, True):
+            client = dial(raw.endpoint, context=context if hooked else None)
+            calling = begin(client.items)
+            while (request := raw.take()).name != "items":
+                pass  # the stream before is closed
+            raw.answer(request, "STREAM", 1)
+            stream = outcome(calling)
+            raw.answer(request, "WHAT", [])
+            assert next(stream) == 1
+            with pytest.raises(zerorpc.ZerorpcError, match="'WHAT'"):
+                outcome(begin(next, stream))
+            wait_until(lambda: open_calls(client) == 0, "it is closed")  # noqa: B023
+        assert recorder.calls[-1] == ended("items", "WHAT", "UnknownAnswer")
+
+
 def test_the_order_of_one_way_messages(
     keep: Keep, context: zerorpc.Context, recorder: Recorder
 ) -> None:

@@ -173,6 +173,16 @@ def test_an_object_of_another_thread_says_so(
     assert its["client"].echo(1) == 1
 
 
+def test_no_endpoint_is_added_from_another_thread(serve: Serve, dial: Dial) -> None:
+    """Its calls would go to sockets that this thread cannot use, every second one."""
+    server = serve(ECHO)
+    client = dial(server)
+    for add in (lambda: client.connect(server.endpoints), lambda: client.bind(ANY_PORT)):
+        with pytest.raises(zerorpc.ClosedError, match="belongs to another thread"):
+            InThread(add).result()
+    assert [client.echo(number) for number in range(10)] == list(range(10))
+
+
 def test_closing_from_another_thread_says_so_or_closes(serve: Serve, dial: Dial) -> None:
     client = dial(serve(ECHO))
     waiting = begin(client.echo, 1)
