@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from msgpack import OutOfData
+from msgpack import OutOfData, Timestamp, Unpacker
 
 from zerorpc.errors import RemoteProtocolError
 
@@ -41,6 +41,11 @@ _SIZED = {
 _FREE_STEPS = 256
 # Counted at a time: the copies stay small.
 _PIECE_BYTES = 1 << 20
+# How a timestamp (ext type -1) begins, in its three forms, and how many are no danger as keys.
+_TIMESTAMPS = (b"\xd6\xff", b"\xd7\xff", b"\xc7\x0c\xff")
+_HARMLESS_TIMESTAMPS = 256
+# In what is no longer, passing over values takes longer than to look at all of it.
+_SMALL_BYTES = 65536
 # Decoded at a time before other threads may have the lock: up to some 30 ms.
 _SLICE_BYTES = 1 << 18
 
@@ -54,11 +59,9 @@ def may_have_more(blob: bytes | memoryview, containers: int, items: int) -> bool
     limit = min(containers, items)
     if len(blob) <= limit:
         return False
-    position = 0
-    for step in range(_FREE_STEPS):
-        if position >= len(blob):
-            return step > limit
-        position = _value_end(blob, position)
+    steps, position = _first_values(blob)
+    if position >= len(blob):
+        return steps > limit
     # A value has a byte at least: so nothing more is to be seen of what is small without the rest.
     if _FREE_STEPS + len(blob) - position > items:
         return True
@@ -70,6 +73,32 @@ def may_have_more(blob: bytes | memoryview, containers: int, items: int) -> bool
         if seen > containers:
             return True
     return seen > containers
+
+
+def has_many_timestamps(blob: bytes | memoryview) -> bool:
+    """Tell whether `blob` could hold so many timestamps that, as keys of a map, they would hurt.
+
+    Their hash is no secret, so all may be made to have the same: 64 KiB of these take half a second
+    and ten times as much a hundred times as long. Up to twice as many may go unseen.
+    """
+    position = _first_values(blob)[1] if len(blob) > _SMALL_BYTES else 0
+    seen = 0
+    for start in range(position, len(blob), _PIECE_BYTES):
+        piece = bytes(blob[start : start + _PIECE_BYTES])
+        # Most hold few bytes of the kind that each of them has, which is quick to see.
+        if piece.count(b"\xff") > _HARMLESS_TIMESTAMPS:
+            seen += sum(map(piece.count, _TIMESTAMPS))
+    return seen > _HARMLESS_TIMESTAMPS
+
+
+def _first_values(blob: bytes | memoryview) -> tuple[int, int]:
+    """Pass over the first values; returns how many, and where the rest begins."""
+    position = 0
+    for step in range(_FREE_STEPS):
+        if position >= len(blob):
+            return step, position
+        position = _value_end(blob, position)
+    return _FREE_STEPS, position
 
 
 def _value_end(blob: bytes | memoryview, position: int) -> int:
@@ -94,14 +123,22 @@ class Count:
         # An exhausted iterator is the cheapest counter there is: no name is rebound in a hook that
         # may run a million times.
         self._tickets = iter(range(containers))
+        self._timestamps = 0
 
     def pass_array(self, array: Any) -> Any:
         """Return a decoded array, counted."""
         return self._pass_on(array, len(array))
 
-    def pass_map(self, decoded: Any) -> Any:
-        """Return a decoded map, counted with its keys."""
-        return self._pass_on(decoded, 2 * len(decoded))
+    def pass_map(self, pairs: list[tuple[Any, Any]]) -> Any:
+        """Return the map of some pairs, counted with its keys."""
+        for key, _ in pairs:
+            if type(key) is Timestamp:
+                self._timestamps += 1
+        if self._timestamps > _HARMLESS_TIMESTAMPS:
+            raise RemoteProtocolError(
+                "too_many_timestamps", f"more than {_HARMLESS_TIMESTAMPS} as keys of maps"
+            )
+        return self._pass_on(dict(pairs), 2 * len(pairs))
 
     def _pass_on(self, container: Any, items: int) -> Any:
         self._left -= items
@@ -131,3 +168,45 @@ def in_slices(unpacker: Any, decode: Callable[[], Any], blob: bytes | memoryview
         except OutOfData:
             continue  # it goes on where it was
     raise OutOfData
+
+
+def unpack_counted(
+    blob: bytes | memoryview,
+    containers: int,
+    items: int,
+    ext_hook: Callable[[int, bytes], Any],
+) -> Any:
+    """Return the value in `blob`; raises `RemoteProtocolError` for more than so much in it."""
+    try:
+        dry_run = Unpacker(max_buffer_size=len(blob))
+        in_slices(dry_run, dry_run.skip, blob)
+    except Exception as error:
+        raise RemoteProtocolError("malformed", type(error).__name__) from error
+    count = Count(containers, items)
+    unpacker = Unpacker(
+        max_buffer_size=len(blob),
+        raw=False,
+        strict_map_key=False,
+        max_array_len=items,
+        max_map_len=items // 2,
+        list_hook=count.pass_array,
+        object_pairs_hook=count.pass_map,
+        ext_hook=ext_hook,
+    )
+    try:
+        return in_slices(unpacker, unpacker.unpack, blob)
+    except RemoteProtocolError:
+        raise
+    except Exception as error:
+        # MessagePack has no class of its own for a container that is longer than allowed.
+        if " exceeds max_" in str(error) and isinstance(error, ValueError):
+            count.refuse_items()
+        raise RemoteProtocolError("malformed", what_is_wrong(error)) from error
+
+
+def what_is_wrong(error: Exception) -> str:
+    """Tell in a word why MessagePack refused something."""
+    # Packers do write such keys, so it is the likeliest of all mistakes and hard to guess.
+    if isinstance(error, TypeError) and "unhashable" in str(error):
+        return "TypeError: a key of a map is an array or a map"
+    return type(error).__name__

@@ -19,7 +19,12 @@ from typing import Any, NamedTuple, NoReturn
 
 from msgpack import ExtraData, ExtType, Packer, Unpacker, packb, unpackb
 
-from zerorpc.containers import Count, in_slices, may_have_more
+from zerorpc.containers import (
+    has_many_timestamps,
+    may_have_more,
+    unpack_counted,
+    what_is_wrong,
+)
 from zerorpc.errors import LocalProtocolError, RemoteProtocolError
 from zerorpc.memory import keep_freed_buffers
 
@@ -49,7 +54,9 @@ CLOSE = "_zpc_close"
 PING = "_zerorpc_ping"
 
 # An event below this size cannot hurt by its containers: 64 Ki empty maps are 4 MB once decoded.
-_HARMLESS_BYTES = 65536
+_UNCOUNTED_BYTES = 65536
+# Nor, below this, by the keys of its maps.
+_HARMLESS_BYTES = 4096
 # MessagePack makes a list as long as an array says it is, items or not, and nested claims add up:
 # 5 KB that claim 1000 x 1000 items cost 13 ms. Longer arrays are decoded after a dry run only.
 _SHORT_ARRAY = 256
@@ -134,7 +141,8 @@ class Codec:
         self._by_code = {entry.code: entry for entry in types}
         self._by_type = {entry.type: entry for entry in self._by_code.values()}
         # Smaller than all bounds there are: one comparison tells that none needs to be looked at.
-        self._harmless_bytes = min(_HARMLESS_BYTES, max_event_bytes, max_containers, max_items)
+        self._uncounted_bytes = min(_UNCOUNTED_BYTES, max_event_bytes, max_containers, max_items)
+        self._harmless_bytes = min(_HARMLESS_BYTES, self._uncounted_bytes)
         # Without custom types the function itself: a `partial` makes it half as slow again.
         self._unpack: Callable[..., Any] = (
             partial(unpackb, ext_hook=self._unpack_ext) if self._by_code else unpackb
@@ -283,7 +291,7 @@ class Codec:
             if not is_suspect:
                 parts = self._unpack(blob, strict_map_key=False, max_array_len=_SHORT_ARRAY)
             else:
-                parts = self._unpack_counting(blob)
+                parts = unpack_counted(blob, self.max_containers, self.max_items, self._unpack_ext)
         except ExtraData as extra:  # stock ignores trailing bytes, so we do
             parts = extra.unpacked  # type: ignore[attr-defined]  # the stubs lack it
         except RemoteProtocolError:
@@ -301,39 +309,14 @@ class Codec:
 
     def _is_suspect(self, blob: Blob) -> bool:
         """Tell whether what is in a large event must be counted while it is decoded."""
+        if len(blob) <= self._uncounted_bytes:
+            return has_many_timestamps(blob)
         keep_freed_buffers()
         if len(blob) > self.max_event_bytes:
             raise RemoteProtocolError(
                 "too_large", f"event of {len(blob)} bytes, at most {self.max_event_bytes} are taken"
             )
-        return may_have_more(blob, self.max_containers, self.max_items)
-
-    def _unpack_counting(self, blob: Blob) -> Any:
-        try:
-            dry_run = Unpacker(max_buffer_size=len(blob))
-            in_slices(dry_run, dry_run.skip, blob)
-        except Exception as error:
-            raise RemoteProtocolError("malformed", type(error).__name__) from error
-        count = Count(self.max_containers, self.max_items)
-        unpacker = Unpacker(
-            max_buffer_size=len(blob),
-            raw=False,
-            strict_map_key=False,
-            max_array_len=self.max_items,
-            max_map_len=self.max_items // 2,
-            list_hook=count.pass_array,
-            object_hook=count.pass_map,
-            ext_hook=self._unpack_ext,
-        )
-        try:
-            return in_slices(unpacker, unpacker.unpack, blob)
-        except RemoteProtocolError:
-            raise
-        except Exception as error:
-            # MessagePack has no class of its own for a container that is longer than allowed.
-            if " exceeds max_" in str(error) and isinstance(error, ValueError):
-                count.refuse_items()
-            raise RemoteProtocolError("malformed", _what_is_wrong(error)) from error
+        return may_have_more(blob, self.max_containers, self.max_items) or has_many_timestamps(blob)
 
     def _unpack_again(self, blob: Blob) -> Any:
         """Return a value that holds long arrays, once their items were all seen to be there.
@@ -352,7 +335,7 @@ class Codec:
         except RemoteProtocolError:
             raise
         except Exception as error:
-            raise RemoteProtocolError("malformed", _what_is_wrong(error)) from error
+            raise RemoteProtocolError("malformed", what_is_wrong(error)) from error
 
     def _unpack_ext(self, code: int, data: bytes) -> Any:
         entry = self._by_code.get(code)
@@ -363,13 +346,6 @@ class Codec:
         except Exception as error:  # whatever it is, it is for the event's sender to know
             what = f"{type(error).__name__} in unpacking ext type {code} ({entry.type.__name__})"
             raise RemoteProtocolError("malformed", what) from error
-
-
-def _what_is_wrong(error: Exception) -> str:
-    # Packers do write such keys, so it is the likeliest of all mistakes and hard to guess.
-    if isinstance(error, TypeError) and "unhashable" in str(error):
-        return "TypeError: a key of a map is an array or a map"
-    return type(error).__name__
 
 
 def _decode_name(name: object) -> str:

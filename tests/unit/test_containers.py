@@ -98,15 +98,15 @@ def test_text_full_of_suspicious_bytes_is_let_through() -> None:
 
 def test_hooks_let_so_many_pass_and_no_more() -> None:
     count = Count(3, PLENTY)
-    assert [count.pass_array([]), count.pass_map({}), count.pass_array([1])] == [[], {}, [1]]
-    for hook, container in ((count.pass_array, []), (count.pass_map, {})):
+    assert [count.pass_array([]), count.pass_map([]), count.pass_array([1])] == [[], {}, [1]]
+    for hook in (count.pass_array, count.pass_map):
         with pytest.raises(RemoteProtocolError, match="more than 3 arrays and maps"):
-            hook(container)
+            hook([])
 
 
 def test_hooks_count_values_and_keys() -> None:
     count = Count(PLENTY, 5)
-    count.pass_map({1: 2, 3: 4})
+    count.pass_map([(1, 2), (3, 4)])
     count.pass_array([5])
     with pytest.raises(RemoteProtocolError, match="more than 5 values"):
         count.pass_array([6])
@@ -175,3 +175,29 @@ def test_other_threads_run_while_much_is_decoded() -> None:
 def test_a_walk_that_ends_with_the_event_has_counted_it(count: int) -> None:
     blob: bytes = msgpack.packb([[]] * count)
     assert may_have_more(blob, count, len(blob))
+
+
+def stamped(count: int, *, are_keys: bool, padding: int = 0) -> bytes:
+    """Return an event with timestamps in all three of their forms."""
+    stamps = [
+        msgpack.Timestamp(number << (32 * (number % 3 == 2)), number % 3) for number in range(count)
+    ]
+    value: Any = dict.fromkeys(stamps, 1) if are_keys else [dict.fromkeys("k", at) for at in stamps]
+    return packed({"message_id": b"id"}, "echo", [value, ["x"] * padding])
+
+
+@pytest.mark.parametrize("padding", [0, 70_000])
+@pytest.mark.parametrize("kind", [bytes, memoryview])
+def test_timestamps_are_few_as_keys_and_many_as_values(kind: Any, padding: int) -> None:
+    """Those of one hash can be chosen: as keys of a map they would take a time in its square."""
+    assert reason_of(kind(stamped(256, are_keys=True, padding=padding))) == ""
+    assert reason_of(kind(stamped(1000, are_keys=True, padding=padding))) == "too_many_timestamps"
+    blob = kind(stamped(5000, are_keys=False, padding=padding))
+    assert len(Codec().decode(blob).args[0]) == 5000
+
+
+def test_timestamps_that_hide_in_many_maps_are_found() -> None:
+    maps = [dict.fromkeys([msgpack.Timestamp(number, 0)], 1) for number in range(300)]
+    assert reason_of(packed({"message_id": b"id"}, "echo", maps)) == ""  # too short to matter
+    padded = packed({"message_id": b"id"}, "echo", [*maps, "x" * 5000])
+    assert reason_of(padded) == "too_many_timestamps"
