@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 from typing import Any
 
-from tests.interop.pairs import BEAT, NO_BEAT, Direction, Pair, Peers, new_tag
+from tests.interop.pairs import BEAT, NO_BEAT, Direction, Pair, Peers, connect, new_tag
 from tests.interop.peer_process import PATIENCE, PeerError, unexpected
 
 # What each kind of client calls it.
@@ -97,9 +97,19 @@ def handler_spins(peers: Peers, direction: Direction) -> None:
 
 
 def _server_is_busy(peers: Peers, direction: Direction, method: str, result: str) -> None:
-    """Keep a server busy for longer than silence is forgiven, under the eyes of a bystander."""
-    pair = peers.fresh_server(direction)
-    bystander = pair.call_later("sleep", 0.1)
-    assert pair.call(method, 7) == result
-    assert bystander.result(PATIENCE) == "slept"
-    pair.server.quit()
+    """Keep a server busy for longer than silence is forgiven, under the eyes of bystanders.
+
+    One call of another process has begun by then, and one comes while the server is busy.
+    """
+    pair, other = peers.fresh_server(direction), peers.start(direction.client)
+    connect(other, "other", peers.serve(pair.server, BEAT), BEAT)
+    bystander = Pair(direction, other, pair.server, "other")
+    assert bystander.call("add", 1, 2) == 3
+    begun = bystander.call_later("sleep", 0.1)
+    busy = pair.call_later(method, 7)
+    late = [each.call_later("add", 3, 4) for each in (pair, bystander)]
+    assert busy.result(PATIENCE) == result
+    assert begun.result(PATIENCE) == "slept"
+    assert [each.result(PATIENCE) for each in late] == [7, 7]
+    for each in (pair.server, other):
+        each.quit()
