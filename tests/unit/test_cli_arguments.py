@@ -107,6 +107,7 @@ def test_measuring_options() -> None:
         ("", "no address given"),
         ("--server", "no address given"),
         ("--server --bind tcp://*:1", "MODULE or OBJECT"),
+        ("--server urllib.parse", 'no address given beside "urllib.parse": --bind ADDRESS'),
         ("--server --bind tcp://*:1 a b", '"b" is too much'),
         ("--server --client tcp://*:1 a", "not allowed with"),
         ("--server --bind tcp://*:1 a --bench 1", "are for calls"),

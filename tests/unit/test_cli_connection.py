@@ -50,6 +50,9 @@ def test_a_port_that_was_chosen_is_told() -> None:
     ("endpoint", "hint"),
     [
         ("localhost:1234", 'did you mean "tcp://localhost:1234"?'),
+        ("tcp:/localhost:1234", 'did you mean "tcp://localhost:1234"?'),
+        ("tcp:localhost:1234", 'did you mean "tcp://localhost:1234"?'),
+        ("ipc:/run/foo", 'did you mean "ipc:///run/foo"?'),
         ("quote", "cannot connect to quote"),
         ("udp://localhost:1", "cannot connect to udp://localhost:1"),
     ],

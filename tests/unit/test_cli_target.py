@@ -77,6 +77,13 @@ def test_what_exposes_nothing_names_its_modules() -> None:
     )
 
 
+def test_a_value_is_no_service() -> None:
+    assert told("string.digits") == (
+        '"string.digits" is a value (str); a module, class or object is wanted'
+    )
+    assert told("math.pi").endswith("a value (float); a module, class or object is wanted")
+
+
 def test_an_unknown_module() -> None:
     assert told("urlib.parse").startswith('no module named "urlib"; did you mean "urllib"')
 

@@ -147,6 +147,12 @@ def _check(options: Options) -> None:
 
 def _check_server(options: Options) -> None:
     if options.target is None:
+        given = (*options.bind, *options.connect)
+        if len(given) == 1 and ":" not in given[0]:
+            raise Mistake(
+                f"no address given beside {quoted(given[0])}: --bind ADDRESS to listen there, "
+                "or ADDRESS alone to connect to it"
+            )
         raise Mistake("--server needs the MODULE or OBJECT to expose, such as urllib.parse")
     # Ignored, a mistyped option would go unnoticed.
     if options.parameters:

@@ -22,6 +22,9 @@ class Attachable(Protocol):
         """Connect."""
 
 
+_TRANSPORTS = ("tcp", "ipc", "inproc")
+
+
 def attach(end: Attachable, options: Options, status: Paper | None) -> None:
     """Bind and connect `end`; each success is told to `status`, with the port if it was chosen.
 
@@ -52,4 +55,9 @@ def _hint(endpoint: str) -> str:
     # With a transport given, the library's own message says all.
     if "://" in endpoint or ":" not in endpoint:
         return ""
-    return f"; did you mean {quoted(f'tcp://{endpoint}')}?"
+    transport, _, rest = endpoint.partition(":")
+    if transport not in _TRANSPORTS:
+        transport, rest = "tcp", endpoint
+    # Of an `ipc` path the first slash may be the one that belongs there.
+    rest = rest.lstrip("/") if transport == "tcp" else rest
+    return f"; did you mean {quoted(f'{transport}://{rest}')}?"

@@ -30,7 +30,7 @@ examples:
   Call it, list what it offers, read about one method:
     %(prog)s tcp://0:1234 quote "hello pycon"
     %(prog)s tcp://0:1234
-    %(prog)s tcp://0:1234 quote -?
+    %(prog)s tcp://0:1234 quote '-?'
   Values other than text, JSON out for another program, one argument from stdin:
     %(prog)s -j tcp://0:1234 urlencode '{"a": [1, 2]}' true
     %(prog)s -j -pj tcp://0:1234 urlsplit - < url.json
@@ -49,6 +49,7 @@ exit status:
   2 a mistake in what was asked for
   3 no answer in time, or the remote is lost, stopping or overloaded
   4 the result could not be written
+  130 ended by Ctrl-C
 """
 
 
@@ -86,7 +87,8 @@ def _add_connection_options(parser: argparse.ArgumentParser) -> None:
         metavar="ADDRESS",
         action="append",
         default=[],
-        help="listen, e.g. on tcp://0:1234, ipc:///run/foo, or tcp://*:* (a free port); repeatable",
+        help="listen, e.g. on tcp://0:1234, ipc:///run/foo, or 'tcp://*:*' (a free port); "
+        "repeatable",
     )
     group.add_argument(
         "--connect", metavar="ADDRESS", action="append", default=[], help="connect; repeatable"
@@ -158,7 +160,8 @@ def _add_call_options(parser: argparse.ArgumentParser) -> None:
         "-pj",
         "--print-json",
         action="store_true",
-        help="print JSON; a stream becomes one array, written item by item",
+        help="print JSON; a stream becomes one array, written item by item, bytes base64, "
+        "NaN and infinities text",
     )
     group.add_argument(
         # Waiting for the first beat suits servers without heartbeats, of which stock had some.

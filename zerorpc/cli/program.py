@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             # First of all, so that a mistake is told before anything is opened.
             words = sys.argv[1:] if argv is None else argv
-            return _run(parse(words, program, _versions(program)), out, errors)
+            return _run(program, parse(words, program, _versions(program)), out, errors)
         finally:
             # Here, and not at the end of the interpreter, a reader that has gone can be met.
             out.flush()
@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
 
 
-def _run(options: Options, out: Paper, errors: Paper) -> int:
+def _run(program: str, options: Options, out: Paper, errors: Paper) -> int:
     # Warnings too go to stderr only: stdout belongs to the result.
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
@@ -84,7 +84,7 @@ def _run(options: Options, out: Paper, errors: Paper) -> int:
     logging.basicConfig(level=level, handlers=[handler])
     for option in options.ignored:
         role = "a server" if options.is_server else "a client"
-        errors.line(f"{option} means nothing to {role}")
+        errors.line(f"{program}: {option} means nothing to {role}")
     if options.completion is not None:
         out.text(shells.script(options.completion))
         return Exit.OK

@@ -15,6 +15,8 @@ from zerorpc import methods
 
 from .outcome import Mistake, did_you_mean, quoted
 
+_VALUES = (int, float, complex, str, bytes, bytearray, list, tuple, set, frozenset)
+
 
 def load(path: str) -> object:
     """Import `path` and return what it names, made by a call if it is a class or function.
@@ -31,6 +33,10 @@ def load(path: str) -> object:
 
 def check_exposes(target: object, path: str) -> None:
     """Mistake if a server of `target` would have no method, with the names that might be meant."""
+    if isinstance(target, _VALUES):
+        # They have methods, none of which anybody means to serve.
+        kind = type(target).__name__
+        raise Mistake(f"{quoted(path)} is a value ({kind}); a module, class or object is wanted")
     # What the server itself will do, so there is one rule of what counts.
     if methods.expose(target):
         return

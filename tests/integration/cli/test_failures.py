@@ -136,4 +136,4 @@ def test_a_remote_commands_no_terminal(service: str) -> None:
 def test_an_option_that_means_nothing_is_told(service: str) -> None:
     done = run("--pool-size", "3", service, "add", "a", "b")
     assert (done.returncode, done.stdout) == (0, "'ab'\n")
-    assert done.stderr == "--pool-size means nothing to a client\n"
+    assert done.stderr == "zerorpc-client: --pool-size means nothing to a client\n"
