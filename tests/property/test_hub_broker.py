@@ -239,7 +239,7 @@ class Hubs(RuleBasedStateMachine):
         self.counters_add_up()
         switch = world.broker.switch
         assert not switch.ids
-        assert switch.kept_bytes == 0
+        assert switch.kept.bytes == 0
         for pool in switch.pools:
             assert (len(pool.queue), pool.queue.bytes) == (0, 0)
         assert not any(worker.load for worker in world.broker.workers)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from zerorpc.wire import Blob
 from zerorpc_hub.broker import Broker
 from zerorpc_hub.calls import Call, Client, Frames, Worker
+from zerorpc_hub.keeping import size_of
 from zerorpc_hub.statistics import Counters, Method, Traffic
 from zerorpc_hub.switch import Send
 
@@ -209,7 +209,7 @@ class Restoration:
         client.calls[call.id] = call
         self._switch.ids.add(call.id)
         if call.is_counted:
-            self._switch.kept_bytes += _size(kept)
+            self._switch.kept.bytes += size_of(kept)
         if state["worker"] is not None:
             call.worker = self.workers[state["worker"]]
             call.worker.calls[call.token] = call
@@ -225,8 +225,3 @@ class Restoration:
 def _fill(counters: Counters, state: Mapping[str, int]) -> None:
     for name, count in state.items():
         setattr(counters, name, count)
-
-
-def _size(kept: list[Blob]) -> int:
-    # As it is counted: the last frame is what makes a request large.
-    return len(kept[-1])
