@@ -25,9 +25,9 @@ class Call:
     """A conversation that a client opened.
 
     `worker` is None while it waits in the queue, `client` stays. `kept` is the opening message and
-    `later` what the client said after it, for as long as they may have to be sent (again); a large
-    `kept` is counted. `envelope` stands before what the client gets. Times are instants; `gap` is
-    the longest pause between heartbeats that was seen, 0 if none was.
+    `later` what the client said after it, for as long as they may have to be sent (again); where
+    they are much together, they are counted. `envelope` stands before what the client gets. Times
+    are instants; `gap` is the longest pause between heartbeats that was seen, 0 if none was.
     """
 
     # Not slots: what few calls need has its value here and costs the others nothing, where to set

@@ -25,7 +25,7 @@ class Keeping:
         """Count a call if it is large; beyond the bound it is not kept, and never sent again."""
         if call.kept is None or call.is_counted:
             return
-        size = size_of(call.kept)
+        size = held_bytes(call)
         if size <= SMALL_BYTES:
             return
         if self.bytes + size > self.most:
@@ -36,14 +36,16 @@ class Keeping:
 
     def follow(self, call: Call, frames: Frames) -> None:
         """Keep what a client says on a kept call as well; if it is too much, neither."""
-        if not say_later(call, frames):
+        self.discount(call)
+        if say_later(call, frames):
+            self.count(call)
+        else:
             self.release(call)
 
     def discount(self, call: Call) -> None:
         """Count a call no more: it has ended, or waits in a queue."""
         if call.is_counted:
-            assert call.kept is not None
-            self.bytes -= size_of(call.kept)
+            self.bytes -= held_bytes(call)
             call.is_counted = False
 
     def release(self, call: Call) -> None:
@@ -63,7 +65,7 @@ def say_later(call: Call, frames: Frames) -> bool:
 
 
 def held_bytes(call: Call) -> int:
-    """Return how many bytes of a waiting call are held."""
+    """Return how many bytes are held of what a client has said on a call."""
     assert call.kept is not None
     return sum(map(size_of, (call.kept, *(call.later or ()))))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from zerorpc_hub.broker import Broker
 from zerorpc_hub.calls import Call, Client, Frames, Worker
-from zerorpc_hub.keeping import size_of
+from zerorpc_hub.keeping import held_bytes
 from zerorpc_hub.statistics import Counters, Method, Traffic
 from zerorpc_hub.switch import Send
 
@@ -201,15 +201,15 @@ class Restoration:
         return client
 
     def _call(self, client: Client, state: Plain) -> None:
-        kept = state["kept"]
         call = Call(state["id"], client, client.methods[state["method"]], (), self._now)
-        call.kept, call.later, call.envelope = kept, state["later"], state["envelope"]
+        call.kept, call.later = state["kept"], state["later"]
+        call.envelope = state["envelope"]
         for name in _OF_CALL:
             setattr(call, name, state[name])
         client.calls[call.id] = call
         self._switch.ids.add(call.id)
         if call.is_counted:
-            self._switch.kept.bytes += size_of(kept)
+            self._switch.kept.bytes += held_bytes(call)
         if state["worker"] is not None:
             call.worker = self.workers[state["worker"]]
             call.worker.calls[call.token] = call

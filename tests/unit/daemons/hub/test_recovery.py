@@ -134,6 +134,32 @@ def test_what_is_kept_of_envelopes_is_bounded_too(routing: list[bytes], *, waits
     assert hub.broker.switch.kept.bytes == 0
 
 
+@pytest.mark.parametrize("waits", [False, True])
+def test_what_clients_say_before_an_answer_is_kept_up_to_the_same_bound(*, waits: bool) -> None:
+    hub = Hub(Policy(idempotent=("*",)))
+    kept = hub.broker.switch.kept
+    kept.most = 100_000
+    client = hub.client()
+    first = None if waits else hub.worker("w1")
+    for _ in range(3):
+        call_id = hub.call(client)
+        for _ in range(20):
+            hub.say(client, call_id, "_zpc_more", b"x" * 2000)
+    first = first or hub.worker("w1")
+    # The last one is too much: its worker has got everything, but nobody else ever will.
+    assert [name for name, _ in hub.heard(first)] == (["m"] + ["_zpc_more"] * 20) * 3
+    assert 80_000 < kept.bytes <= 100_000
+    second = hub.worker("w2")
+    hub.lose(first)
+    assert [args[0] for _, args in hub.heard(client)] == ["LostRemote"]
+    openings = [frames for frames in hub.take(second) if unpackb(frames[-1])[1] == "m"]
+    assert len(openings) == 2
+    assert 80_000 < kept.bytes <= 100_000
+    for opening in openings:
+        hub.answer(second, opening, "OK", [1])
+    assert kept.bytes == 0
+
+
 def test_a_draining_server_sends_its_calls_elsewhere() -> None:
     hub = Hub()
     client, first = hub.client(), hub.worker("w1")
