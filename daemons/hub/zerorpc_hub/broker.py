@@ -87,27 +87,18 @@ class Broker:
         endpoint: str,
         now: float,
         *,
-        pool: str = "",
+        pool: str | None = None,
         weight: int = 1,
         is_backup: bool = False,
     ) -> tuple[Worker, list[Send]]:
-        """Take in a connection that serves the calls of a pool, the first one by default."""
-        pools = self.switch.pools
-        index = next((i for i, each in enumerate(pools) if each.name == pool), 0)
-        home = pools[index]
-        worker = Worker(
-            peer,
-            name,
-            endpoint,
-            index,
-            now,
-            weight=weight,
-            is_backup=is_backup,
-            most=home.policy.max_inflight,
-        )
+        """Take in a connection that serves the calls of a pool, the last one by default."""
+        switch = self.switch
+        worker = Worker(peer, name, endpoint, now, weight=weight, is_backup=is_backup)
+        switch.assign(worker, switch.pools[-1].name if pool is None else pool)
+        home = switch.pools[worker.pool_index]
         self.workers[worker] = None
         home.join(worker, now)
-        self.switch.pull(home, now)
+        switch.pull(home, now)
         return worker, self._sends()
 
     def remove_worker(

@@ -117,21 +117,20 @@ class Worker:
         peer: Any,
         name: str,
         endpoint: str,
-        pool_index: int,
         now: float,
         *,
         weight: int = 1,
         is_backup: bool = False,
-        most: int | None = None,
     ) -> None:
         self.peer = peer
         self.name = name
         self.endpoint = endpoint
-        self.pool_index = pool_index
         self.joined = now
         self.weight = weight
         self.is_backup = is_backup
-        self.most = most
+        # As its pool has it, once it belongs to one.
+        self.pool_index = 0
+        self.most: int | None = None
         self.calls: dict[bytes, Call] = {}
         # Calls whose client is gone, of which the worker need not know yet: they still cost it.
         self.orphans: dict[bytes, Call] = {}

@@ -49,6 +49,20 @@ class Switch:
         bounds = policy.queue_max, policy.queue_bytes, policy.queue_timeout
         return [Pool(name, each, CallQueue(*bounds)) for name, each in policy.pools]
 
+    def index_of(self, pool: str) -> int:
+        """Return where a pool is; for one that is not there, the last: it takes what is left."""
+        last = len(self.pools) - 1
+        return next((i for i, each in enumerate(self.pools) if each.name == pool), last)
+
+    def assign(self, worker: Worker, pool: str) -> None:
+        """Have a worker belong to a pool; to the last, and drained, if it is not there."""
+        worker.pool_index = self.index_of(pool)
+        home = self.pools[worker.pool_index]
+        if home.name != pool:
+            # Who knows which methods it has? What it does goes on, and nothing new is sent there.
+            worker.is_draining = True
+        worker.most = home.policy.max_inflight
+
     # -- the life of a call, in its order ----------------------------------------------------
 
     def methods_of(self, endpoint: str) -> dict[bytes, Method]:
