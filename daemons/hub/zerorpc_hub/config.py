@@ -120,7 +120,7 @@ class Limits(Section):
         1 << 20,
         ge=1024,
         description="With so much unsent, a worker gets no new calls, and its clients are not"
-        " read, until it has taken all of it.",
+        " read, until no more than a quarter of it is left.",
     )
     # Four of the windows that our own clients open for a stream.
     unsent_bytes: Bytes = Field(
