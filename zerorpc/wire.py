@@ -13,7 +13,7 @@ It must not know what a channel is, nor which events exist beyond their names be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, NoReturn
 
@@ -406,7 +406,7 @@ def envelope_of(frames: list[Blob]) -> Envelope:
     return tuple(frames[:-2])  # type: ignore[arg-type]
 
 
-def is_long_envelope(frames: list[Blob]) -> bool:
+def is_long_envelope(frames: Sequence[Blob]) -> bool:
     """Tell whether the routing frames of a message are more than any chain of hubs adds."""
     return sum(len(frame) + _FRAME_BYTES for frame in frames[:-1]) > _ENVELOPE_BYTES
 

@@ -67,7 +67,7 @@ class World:
     def _make_broker(self, policy: Policy) -> Broker:
         instance = b"the hub's own 24 bytes.."
         broker = Broker(policy, instance=instance, random=self.random, now=self.now)
-        broker.switch.most_kept_bytes = KEPT_BYTES
+        broker.switch.kept.most = KEPT_BYTES
         return broker
 
     def move(self) -> None:

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.property.hub_peers import Call, Job, Server, policy_of
-from tests.property.hub_world import ANSWERS, World
+from tests.property.hub_world import ANSWERS, KEPT_BYTES, World
 from zerorpc_hub.calls import Call as HubCall
 from zerorpc_hub.calls import Worker
+from zerorpc_hub.keeping import SMALL_BYTES
 
 METHODS = ("free_plain", "free_safe", "bounded_plain", "bounded_safe")
 POOLS = ("free", "bounded")
@@ -187,6 +188,19 @@ class Hubs(RuleBasedStateMachine):
             assert call.worker is None or call.said == call.relayed, "a grant was not passed on"
 
     @invariant()
+    def what_is_kept_is_counted(self) -> None:
+        broker = self.world.broker
+        kept = [
+            (call, _held_bytes(call))
+            for worker in broker.workers
+            for call in worker.calls.values()
+            if call.kept is not None
+        ]
+        assert all(call.is_counted == (size > SMALL_BYTES) for call, size in kept)
+        counted = sum(size for call, size in kept if call.is_counted)
+        assert broker.switch.kept.bytes == counted <= KEPT_BYTES
+
+    @invariant()
     def nobody_waits_beside_an_idle_worker(self) -> None:
         for pool in self.world.broker.switch.pools:
             regular = [worker for worker in pool.workers if not worker.is_backup]
@@ -239,7 +253,7 @@ class Hubs(RuleBasedStateMachine):
         self.counters_add_up()
         switch = world.broker.switch
         assert not switch.ids
-        assert switch.kept_bytes == 0
+        assert switch.kept.bytes == 0
         for pool in switch.pools:
             assert (len(pool.queue), pool.queue.bytes) == (0, 0)
         assert not any(worker.load for worker in world.broker.workers)

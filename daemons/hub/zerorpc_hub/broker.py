@@ -29,7 +29,7 @@ from typing import Any
 
 from zerorpc.errors import RemoteProtocolError
 from zerorpc.peek import peek, peek_answer, peek_opening
-from zerorpc.wire import DRAINING, VERSION
+from zerorpc.wire import DRAINING, VERSION, is_long_envelope
 from zerorpc_hub.calls import Call, Client, Frames, Worker
 from zerorpc_hub.policy import Policy
 from zerorpc_hub.recovery import Recovery, TakeBack
@@ -87,27 +87,18 @@ class Broker:
         endpoint: str,
         now: float,
         *,
-        pool: str = "",
+        pool: str | None = None,
         weight: int = 1,
         is_backup: bool = False,
     ) -> tuple[Worker, list[Send]]:
-        """Take in a connection that serves the calls of a pool, the first one by default."""
-        pools = self.switch.pools
-        index = next((i for i, each in enumerate(pools) if each.name == pool), 0)
-        home = pools[index]
-        worker = Worker(
-            peer,
-            name,
-            endpoint,
-            index,
-            now,
-            weight=weight,
-            is_backup=is_backup,
-            most=home.policy.max_inflight,
-        )
+        """Take in a connection that serves the calls of a pool, the last one by default."""
+        switch = self.switch
+        worker = Worker(peer, name, endpoint, now, weight=weight, is_backup=is_backup)
+        switch.assign(worker, switch.pools[-1].name if pool is None else pool)
+        home = switch.pools[worker.pool_index]
         self.workers[worker] = None
         home.join(worker, now)
-        self.switch.pull(home, now)
+        switch.pull(home, now)
         return worker, self._sends()
 
     def remove_worker(
@@ -170,8 +161,9 @@ class Broker:
                 continue
             call_id, name, deadline_ms = opening
             method = methods.get(name)
-            if method is None or call_id in ids or len(frames) != 2 or must_look:
-                self._open(client, call_id, name, frames, VERSION, deadline_ms, now)
+            if method is None or call_id in ids or len(frames) != 2 or frames[0] or must_look:
+                if not self._is_too_long(frames):
+                    self._open(client, call_id, name, frames, VERSION, deadline_ms, now)
                 continue
             call = Call(call_id, client, method, frames, now)
             if deadline_ms is not None:
@@ -189,6 +181,8 @@ class Broker:
 
     def _take_in(self, client: Client, frames: Frames, now: float) -> None:
         """Take in any event of a client."""
+        if self._is_too_long(frames):
+            return
         dropped = self.switch.traffic.dropped
         try:
             response_to, call_id, name, version, deadline_ms, _ = peek(frames[-1])
@@ -206,6 +200,15 @@ class Broker:
             self._while_waiting(call, name, frames, now)
         else:
             self._pass_on(call, call.worker, name, frames, now)
+
+    def _is_too_long(self, frames: Frames) -> bool:
+        """Tell whether a message is dropped, as its routing frames are more than hubs add."""
+        # They would be kept, said again with each answer, and sent to one who drops them as well.
+        is_usual = len(frames) == 2 and not frames[0]
+        if is_usual or not is_long_envelope(frames):
+            return False
+        self.switch.traffic.dropped["long_envelope"] += 1
+        return True
 
     def _open(
         self,
@@ -237,6 +240,8 @@ class Broker:
             self._queue(call)
         else:
             switch.start(call, worker, frames)
+            if len(frames) != 2 or frames[0]:
+                switch.kept.count(call)
             client.opened += 1
             switch.traffic.calls.opened += 1
 
@@ -267,22 +272,10 @@ class Broker:
     def _queue(self, call: Call) -> None:
         """Let a new call wait for a worker, or refuse it."""
         switch = self.switch
-        pool = switch.pools[call.method.pool_index]
-        queue, size = pool.queue, len(call.kept[-1]) if call.kept else 0
-        if not queue.has_room(size):
-            victim = queue.displaced(call.client, size)
-            queued, limit = len(queue), queue.max_calls
-            full = f"{queued} calls wait at hub {self.policy.name!r}, at most {limit} may"
-            if victim is None:
-                switch.tell(call, "Overloaded", full, {"queued": queued, "limit": limit})
-                switch.traffic.refused["Overloaded"] += 1
-                return
-            queue.discard(victim)
-            text = f"{full}; of these, its client has most ({victim.method.name})"
-            switch.fail(victim, "Overloaded", text, queued=queued, limit=limit)
-        switch.accept(call)
-        switch.enqueue(call)
-        self._watch.hurry(pool)
+        if switch.make_room(call):
+            switch.accept(call)
+            switch.enqueue(call)
+            self._watch.hurry(switch.pools[call.method.pool_index])
 
     def _pass_on(self, call: Call, worker: Worker, name: bytes, frames: Frames, now: float) -> None:
         """Forward what a client says on the channel of a call."""
@@ -294,8 +287,8 @@ class Broker:
             self.switch.cancel(call, now, may_run_on=False)
         elif call.kept is None or (name == _HEARTBEAT and call.version > 2):
             return  # nothing that a second worker would have to be told
-        elif not self.switch.say_later(call, frames):
-            self.switch.release(call)
+        else:
+            self.switch.kept.follow(call, frames)
 
     def _while_waiting(self, call: Call, name: bytes, frames: Frames, now: float) -> None:
         """Answer for the worker that a waiting call does not have yet."""
@@ -320,6 +313,8 @@ class Broker:
         out, pool = switch.out, switch.pools[worker.pool_index]
         ended: list[Call] = []
         for frames in messages:
+            if (len(frames) != 3 or frames[1]) and self._is_too_long(frames):
+                continue
             call = calls.get(frames[0])  # type: ignore[arg-type]  # small frames come as bytes
             if call is None:
                 self._stray(worker, frames, now)
@@ -354,7 +349,7 @@ class Broker:
         else:
             call.is_answered = True
         if call.kept is not None and (call.is_answered or not call.method.is_idempotent):
-            self.switch.release(call)
+            self.switch.kept.release(call)
         call.heard = now
 
     def _read(self, worker: Worker, frames: Frames, now: float) -> bytes | None:
@@ -395,13 +390,8 @@ class Broker:
         switch = self.switch
         for client in self.clients:
             for call in list(client.calls.values()):
-                if call.worker is None:
-                    switch.pools[call.method.pool_index].queue.discard(call)
-                else:
-                    call.worker.counters.failed += 1
-                    switch.take_back(call)
                 text = f"hub {self.policy.name!r} has ended ({call.method.name})"
-                switch.fail(call, "LostRemote", text)
+                switch.give_up(call, "LostRemote", text)
         return self._sends()
 
     def revise(self, policy: Policy, places: Mapping[str, Place], now: float) -> list[Send]:

@@ -25,9 +25,9 @@ class Call:
     """A conversation that a client opened.
 
     `worker` is None while it waits in the queue, `client` stays. `kept` is the opening message and
-    `later` what the client said after it, for as long as they may have to be sent (again); a large
-    `kept` is counted. `envelope` stands before what the client gets. Times are instants; `gap` is
-    the longest pause between heartbeats that was seen, 0 if none was.
+    `later` what the client said after it, for as long as they may have to be sent (again); where
+    they are much together, they are counted. `envelope` stands before what the client gets. Times
+    are instants; `gap` is the longest pause between heartbeats that was seen, 0 if none was.
     """
 
     # Not slots: what few calls need has its value here and costs the others nothing, where to set
@@ -117,21 +117,20 @@ class Worker:
         peer: Any,
         name: str,
         endpoint: str,
-        pool_index: int,
         now: float,
         *,
         weight: int = 1,
         is_backup: bool = False,
-        most: int | None = None,
     ) -> None:
         self.peer = peer
         self.name = name
         self.endpoint = endpoint
-        self.pool_index = pool_index
         self.joined = now
         self.weight = weight
         self.is_backup = is_backup
-        self.most = most
+        # As its pool has it, once it belongs to one.
+        self.pool_index = 0
+        self.most: int | None = None
         self.calls: dict[bytes, Call] = {}
         # Calls whose client is gone, of which the worker need not know yet: they still cost it.
         self.orphans: dict[bytes, Call] = {}

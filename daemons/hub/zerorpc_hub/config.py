@@ -20,6 +20,19 @@ from zerorpc_hub.policy import Balance, Policy, PoolPolicy
 
 Kind = Literal["queue", "pubsub", "pipeline"]
 
+# What has no meaning where there are only messages: all about methods, and about calls.
+_OF_METHODS = ("pools", "idempotent")
+_OF_CALLS = (
+    *("balance", "max_inflight", "slow_start", "ejection", "retries"),
+    *("limits.calls", "queue.timeout"),
+)
+# A pipeline's messages wait as well, if not for a time; what subscribers miss is gone.
+_MEANINGLESS: Mapping[Kind, tuple[str, ...]] = {
+    "queue": (),
+    "pubsub": (*_OF_METHODS, *_OF_CALLS, "queue.max", "queue.bytes"),
+    "pipeline": (*_OF_METHODS, *_OF_CALLS),
+}
+
 
 def _endpoint(text: str) -> str:
     try:
@@ -120,7 +133,7 @@ class Limits(Section):
         1 << 20,
         ge=1024,
         description="With so much unsent, a worker gets no new calls, and its clients are not"
-        " read, until it has taken all of it.",
+        " read, until no more than a quarter of it is left.",
     )
     # Four of the windows that our own clients open for a stream.
     unsent_bytes: Bytes = Field(
@@ -167,7 +180,8 @@ class Hub(Section):
     type: Kind = Field(
         "queue",
         description="`queue` balances calls, `pubsub` hands each message of Publishers to every"
-        " Subscriber, `pipeline` each of Pushers to one Puller.",
+        " Subscriber, `pipeline` each of Pushers to one Puller. What is about calls or methods is"
+        " refused with the latter two.",
     )
     balance: Balance = Field(
         "least-outstanding",
@@ -195,8 +209,20 @@ class Hub(Section):
         for key, value in (("in", self.in_), ("out", self.out or self.pools)):
             if not value and self._is_meant():
                 raise wrong(key, "is required")
-        if self.type != "queue" and self.pools:
-            raise wrong("pools", f"a hub of type {self.type} looks at no methods")
+        return self
+
+    @model_validator(mode="after")
+    def _has_what_its_type_has(self) -> Hub:
+        # Compared with the defaults: what `--dump-config` prints has every key.
+        for key in _MEANINGLESS[self.type]:
+            if not _is_default(self, key):
+                is_of_methods = key in _OF_METHODS
+                reason = "looks at no methods" if is_of_methods else "has no use for this"
+                raise wrong(key, f"a hub of type {self.type} {reason}")
+        for way in self.out if self.type != "queue" else ():
+            for key in ("weight", "backup"):
+                if not _is_default(way, key):
+                    raise wrong("out", f"a hub of type {self.type} has no use for `{key}`")
         return self
 
     def _is_meant(self) -> bool:
@@ -239,6 +265,14 @@ class Hub(Section):
         """Return how workers are reached, each with the name of its pool."""
         own = [("default", way) for way in self.out]
         return own + [(name, way) for name, pool in self.pools.items() for way in pool.out]
+
+
+def _is_default(section: Section, key: str) -> bool:
+    name, _, rest = key.partition(".")
+    value = getattr(section, name)
+    if rest:
+        return _is_default(value, rest)
+    return bool(value == type(section).model_fields[name].default)
 
 
 class Admin(AnyAdmin):

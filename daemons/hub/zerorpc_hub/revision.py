@@ -29,7 +29,6 @@ def revise(switch: Switch, policy: Policy, places: Mapping[str, Place], now: flo
     names = [pool.name for pool in before]
     switch.policy = policy
     switch.pools = switch.make_pools()
-    indexes = {pool.name: index for index, pool in enumerate(switch.pools)}
     for rows in switch.methods.values():
         for key, row in rows.items():
             fresh = switch.describe(key)
@@ -37,33 +36,26 @@ def revise(switch: Switch, policy: Policy, places: Mapping[str, Place], now: flo
                 row.pool_index, row.is_idempotent = fresh.pool_index, fresh.is_idempotent
             else:
                 # One that stands for others: its key is no name, and says nothing to a policy.
-                row.pool_index = indexes.get(names[row.pool_index], len(indexes) - 1)
+                row.pool_index = switch.index_of(names[row.pool_index])
+    latency = {pool.name: pool.latency for pool in before}
+    for pool in switch.pools:
+        pool.latency = latency.get(pool.name, pool.latency)
     for old in before:
-        if old.name in indexes:
-            switch.pools[indexes[old.name]].latency = old.latency
         for worker in old.workers:
-            _place(worker, places.get(worker.endpoint), indexes.get(old.name), indexes)
+            _place(switch, worker, places.get(worker.endpoint), old.name)
             _join(switch, worker, now)
     for call, since in waiting:
         switch.wait_on(call, since)
 
 
-def _place(
-    worker: Worker, place: Place | None, index: int | None, indexes: Mapping[str, int]
-) -> None:
+def _place(switch: Switch, worker: Worker, place: Place | None, pool: str) -> None:
     if place is not None:
-        worker.weight, worker.is_backup = place.weight, place.is_backup
-        index = indexes[place.pool]
-    elif index is None:
-        # Neither its endpoint nor its pool is left: who knows which methods it has? The last pool
-        # is for all that no other takes, and nothing new is sent there.
-        index, worker.is_draining = len(indexes) - 1, True
-    worker.pool_index = index
+        worker.weight, worker.is_backup, pool = place.weight, place.is_backup, place.pool
+    switch.assign(worker, pool)
 
 
 def _join(switch: Switch, worker: Worker, now: float) -> None:
     pool, ewma = switch.pools[worker.pool_index], worker.ewma
-    worker.most = pool.policy.max_inflight
     worker.is_eligible = False  # the balance that held it is gone
     pool.join(worker, now)
     worker.ewma = ewma

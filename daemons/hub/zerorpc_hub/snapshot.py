@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from zerorpc.wire import Blob
 from zerorpc_hub.broker import Broker
 from zerorpc_hub.calls import Call, Client, Frames, Worker
+from zerorpc_hub.keeping import held_bytes
 from zerorpc_hub.statistics import Counters, Method, Traffic
 from zerorpc_hub.switch import Send
 
@@ -137,7 +137,6 @@ class Restoration:
 
     def __init__(self, broker: Broker, state: Plain, peers: Mapping[int, Any], now: float) -> None:
         self._broker, self._switch, self._now = broker, broker.switch, now
-        self._pools = {pool.name: index for index, pool in enumerate(self._switch.pools)}
         self.workers = [self._worker(each, peers) for each in state["workers"]]
         for endpoint, rows in state["methods"].items():
             methods = self._switch.methods_of(endpoint)
@@ -151,25 +150,22 @@ class Restoration:
         # In their old order, though maybe before another pool.
         for index, call_id, since in state["queued"]:
             self._switch.wait_on(self.clients[index].calls[call_id], since)
-        for name, order in state["turns"].items():
-            if name in self._pools:
-                turns = self._switch.pools[self._pools[name]].queue.turns
-                turns.resume(self.clients[index] for index in order)
+        for pool in self._switch.pools:
+            if pool.name in state["turns"]:
+                order = state["turns"][pool.name]
+                pool.queue.turns.resume(self.clients[index] for index in order)
         self._count(state["traffic"])
         self.sends: list[Send] = broker.inherit(state["times"], now)
 
     def _worker(self, state: Plain, peers: Mapping[int, Any]) -> Worker:
-        # A pool that is gone leaves its workers to the first one, as a way without a name does.
-        index = self._pools.get(state["pool"], 0)
-        policy, peer = self._switch.pools[index].policy, peers[state["peer"]]
-        most = policy.max_inflight
-        worker = Worker(peer, state["name"], state["endpoint"], index, self._now, most=most)
+        worker = Worker(peers[state["peer"]], state["name"], state["endpoint"], self._now)
         for name in _OF_WORKER:
             setattr(worker, name, state[name])
+        self._switch.assign(worker, state["pool"])
         _fill(worker.counters, state["counters"])
         worker.latency[:] = state["latency"]
         nobody = Client(None, "", "", {})
-        nothing = Method(b"", index, is_idempotent=False)
+        nothing = Method(b"", worker.pool_index, is_idempotent=False)
         for token, heard, gap in state["orphans"]:
             orphan = worker.orphans[token] = Call(b"", nobody, nothing, (), heard)
             orphan.token, orphan.gap = token, gap
@@ -187,7 +183,7 @@ class Restoration:
         if row.name != state["name"]:
             # One that stands for others: its key is no name, and says nothing to a policy.
             row.name, row.is_idempotent = state["name"], state["is_idempotent"]
-            row.pool_index = self._pools.get(state["pool"], 0)
+            row.pool_index = self._switch.index_of(state["pool"])
         _fill(row.counters, state["counters"])
         row.latency[:], row.wait[:] = state["latency"], state["wait"]
         return row
@@ -201,15 +197,15 @@ class Restoration:
         return client
 
     def _call(self, client: Client, state: Plain) -> None:
-        kept = state["kept"]
         call = Call(state["id"], client, client.methods[state["method"]], (), self._now)
-        call.kept, call.later, call.envelope = kept, state["later"], state["envelope"]
+        call.kept, call.later = state["kept"], state["later"]
+        call.envelope = state["envelope"]
         for name in _OF_CALL:
             setattr(call, name, state[name])
         client.calls[call.id] = call
         self._switch.ids.add(call.id)
         if call.is_counted:
-            self._switch.kept_bytes += _size(kept)
+            self._switch.kept.bytes += held_bytes(call)
         if state["worker"] is not None:
             call.worker = self.workers[state["worker"]]
             call.worker.calls[call.token] = call
@@ -225,8 +221,3 @@ class Restoration:
 def _fill(counters: Counters, state: Mapping[str, int]) -> None:
     for name, count in state.items():
         setattr(counters, name, count)
-
-
-def _size(kept: list[Blob]) -> int:
-    # As it is counted: the last frame is what makes a request large.
-    return len(kept[-1])

@@ -13,6 +13,7 @@ from typing import Any
 from zerorpc.peek import less_time
 from zerorpc.wire import Blob
 from zerorpc_hub.calls import NUMBERS, PLAIN, Call, Client, Frames, Worker
+from zerorpc_hub.keeping import SMALL_BYTES, Keeping, held_bytes, say_later, size_of
 from zerorpc_hub.policy import Policy
 from zerorpc_hub.pool import Pool
 from zerorpc_hub.queue import CallQueue
@@ -25,12 +26,6 @@ Send = tuple[Any, Sequence[Blob]]
 _MOST_METHODS = 1000
 _LONGEST_METHOD = 255
 _OTHER_METHODS = b"(others)"
-# Requests up to this size are kept until they are answered, as they weigh no more than the call
-# itself; of larger ones so many bytes in all, so that calls of 1 MiB do not fill the memory.
-_SMALL_BYTES = 4096
-_KEPT_BYTES = 64 << 20
-# What a client may say on its channel before the first answer: grants, mostly.
-_MOST_LATER = 64
 
 
 class Switch:
@@ -46,13 +41,27 @@ class Switch:
         self.pools = self.make_pools()
         # By endpoint: one row of counters is then enough for both, and for the hub as a whole.
         self.methods: dict[str, dict[bytes, Method]] = {}
-        self.kept_bytes, self.most_kept_bytes = 0, _KEPT_BYTES
+        self.kept = Keeping()
 
     def make_pools(self) -> list[Pool]:
         """Return the pools of the policy, empty."""
         policy = self.policy
         bounds = policy.queue_max, policy.queue_bytes, policy.queue_timeout
         return [Pool(name, each, CallQueue(*bounds)) for name, each in policy.pools]
+
+    def index_of(self, pool: str) -> int:
+        """Return where a pool is; for one that is not there, the last: it takes what is left."""
+        last = len(self.pools) - 1
+        return next((i for i, each in enumerate(self.pools) if each.name == pool), last)
+
+    def assign(self, worker: Worker, pool: str) -> None:
+        """Have a worker belong to a pool; to the last, and drained, if it is not there."""
+        worker.pool_index = self.index_of(pool)
+        home = self.pools[worker.pool_index]
+        if home.name != pool:
+            # Who knows which methods it has? What it does goes on, and nothing new is sent there.
+            worker.is_draining = True
+        worker.most = home.policy.max_inflight
 
     # -- the life of a call, in its order ----------------------------------------------------
 
@@ -126,43 +135,12 @@ class Switch:
         call.method.wait[bucket_of(now - call.opened)] += 1
         if worker.most is not None:
             self.review(worker)
-        if len(frames[-1]) > _SMALL_BYTES:
-            self._keep(call)
-
-    def _keep(self, call: Call) -> None:
-        """Bound what is kept of large requests; one that is not kept cannot be sent again."""
-        assert call.kept is not None
-        size = len(call.kept[-1])
-        if self.kept_bytes + size > self.most_kept_bytes:
-            call.kept = call.later = None
-        else:
-            self.kept_bytes += size
-            call.is_counted = True
-
-    def release(self, call: Call) -> None:
-        """Forget the request of a call: it will not be sent again."""
-        if call.is_counted:
-            self._discount(call)
-        call.kept = call.later = None
-
-    def _discount(self, call: Call) -> None:
-        assert call.kept is not None
-        self.kept_bytes -= len(call.kept[-1])
-        call.is_counted = False
-
-    def say_later(self, call: Call, frames: Frames) -> bool:
-        """Keep what a client says before it has an answer; False if it is too much to keep."""
-        if call.later is None:
-            call.later = []
-        if len(call.later) >= _MOST_LATER or len(frames[-1]) > _SMALL_BYTES:
-            return False
-        call.later.append(frames)
-        return True
+        self.kept.count(call)
 
     def say_while_waiting(self, call: Call, frames: Frames) -> bool:
         """Keep it with a waiting call, within the bounds of the queue; False if it is too much."""
-        queue, size = self.pools[call.method.pool_index].queue, sum(map(len, frames))
-        is_kept = queue.bytes + size <= queue.max_bytes and self.say_later(call, frames)
+        queue, size = self.pools[call.method.pool_index].queue, size_of(frames)
+        is_kept = queue.bytes + size <= queue.max_bytes and say_later(call, frames)
         if is_kept:
             queue.grow(call, size)
         return is_kept
@@ -170,7 +148,8 @@ class Switch:
     def start(self, call: Call, worker: Worker, frames: Frames) -> None:
         """Accept a call and dispatch it at once, which is what becomes of most.
 
-        It is for the caller to count it for its client and in all, batch by batch.
+        It is for the caller to count it for its client and in all, batch by batch; and as kept, if
+        it has an envelope.
         """
         # Both steps in one, for the sake of speed alone: what each does is said there.
         call_id, method = call.id, call.method
@@ -186,8 +165,8 @@ class Switch:
         self.out.append((worker.peer, [token, *frames]))
         if worker.most is not None:
             self.review(worker)
-        if len(frames[-1]) > _SMALL_BYTES:
-            self._keep(call)
+        if len(frames[-1]) > SMALL_BYTES:
+            self.kept.count(call)
 
     def count_error(self, call: Call, worker: Worker) -> None:
         """Notice that the answer to a call is an error."""
@@ -203,7 +182,7 @@ class Switch:
             forget(call_id)
             del call.client.calls[call_id]
             if call.is_counted:
-                self._discount(call)
+                self.kept.discount(call)
             method.counters.answered += 1
             # Many were opened in one instant, and have taken equally long.
             if call.opened != opened:
@@ -221,10 +200,19 @@ class Switch:
         """End a call by an ERR of the hub's own; it must be off its worker and out of the queue."""
         self.tell(call, name, message, numbers)
         self._forget(call)
-        self.release(call)
+        self.kept.release(call)
         self.traffic.calls.failed += 1
         call.method.counters.failed += 1
         self.traffic.refused[name] += 1
+
+    def give_up(self, call: Call, name: str, message: str) -> None:
+        """End a call by an ERR of the hub's own, wherever it is."""
+        if call.worker is None:
+            self.pools[call.method.pool_index].queue.discard(call)
+        else:
+            call.worker.counters.failed += 1
+            self.take_back(call)
+        self.fail(call, name, message)
 
     def cancel(self, call: Call, now: float, *, may_run_on: bool) -> None:
         """End a call whose client wants no more of it, or is gone.
@@ -251,8 +239,7 @@ class Switch:
         worker = call.worker
         assert worker is not None
         del worker.calls[call.token]
-        if call.is_counted:
-            self._discount(call)
+        self.kept.discount(call)
         call.worker = None
 
     def settle(self, worker: Worker, now: float) -> None:
@@ -280,13 +267,30 @@ class Switch:
 
     # -- the queue ---------------------------------------------------------------------------
 
+    def make_room(self, call: Call) -> bool:
+        """Tell whether a new call may wait, if need be in the place of another; else refuse it."""
+        queue, size = self.pools[call.method.pool_index].queue, held_bytes(call)
+        if queue.has_room(size):
+            return True
+        victim = queue.displaced(call.client, size)
+        queued, limit = len(queue), queue.max_calls
+        full = f"{queued} calls wait at hub {self.policy.name!r}, at most {limit} may"
+        if victim is None:
+            self.tell(call, "Overloaded", full, {"queued": queued, "limit": limit})
+            self.traffic.refused["Overloaded"] += 1
+            return False
+        queue.discard(victim)
+        text = f"{full}; of these, its client has most ({victim.method.name})"
+        self.fail(victim, "Overloaded", text, queued=queued, limit=limit)
+        return True
+
     def enqueue(self, call: Call) -> None:
         """Let an accepted call wait."""
-        self.pools[call.method.pool_index].queue.push(call, _size(call))
+        self.pools[call.method.pool_index].queue.push(call, held_bytes(call))
 
     def put_back(self, call: Call, now: float) -> None:
         """Let a call that has lost its worker wait for another, before those that have had none."""
-        self.pools[call.method.pool_index].queue.put_back(call, _size(call), now)
+        self.pools[call.method.pool_index].queue.put_back(call, held_bytes(call), now)
 
     def wait_on(self, call: Call, since: float | None) -> None:
         """Let a call that waits elsewhere wait here, as what `since` of its queue says it is."""
@@ -336,9 +340,3 @@ class Switch:
         blob = self.words.error(call_id, version, name, message, numbers)
         self.out.append((client.peer, [*envelope, blob]))
         self.traffic.refused[name] += 1
-
-
-def _size(call: Call) -> int:
-    """Return how many bytes of a waiting call are held."""
-    assert call.kept is not None
-    return sum(sum(map(len, frames)) for frames in (call.kept, *(call.later or ())))

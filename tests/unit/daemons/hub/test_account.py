@@ -128,7 +128,7 @@ def test_a_counter_that_is_new_began_at_zero() -> None:
 def test_a_worker_s_state_is_the_reason_that_lasts_longest(
     set_to: dict[str, Any], state: str
 ) -> None:
-    worker = Worker("w", "w", "out", 0, 0.0)
+    worker = Worker("w", "w", "out", 0.0)
     for name, value in set_to.items():
         setattr(worker, name, value)
     assert state_of(worker) == state

@@ -18,7 +18,7 @@ KINDS = ["least-outstanding", "round-robin", "least-ewma"]
 
 
 def workers(count: int, weight: int = 1) -> list[Worker]:
-    crowd = [Worker(None, f"w{number}", "out", 0, 0.0, weight=weight) for number in range(count)]
+    crowd = [Worker(None, f"w{number}", "out", 0.0, weight=weight) for number in range(count)]
     for worker in crowd:
         worker.ewma = 0.001
     return crowd

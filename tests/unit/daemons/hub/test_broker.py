@@ -52,6 +52,42 @@ def test_the_envelope_of_another_hub_comes_back() -> None:
     assert envelope == [b"hop", b""]
 
 
+LONG = ([b"x" * 100_000, b""], [b"x" * 100_000], [b""] * 2000, [b"x" * 1000] * 100)
+
+
+@pytest.mark.parametrize("routing", LONG)
+def test_longer_envelopes_than_hubs_make_are_neither_kept_nor_sent(routing: list[bytes]) -> None:
+    hub = Hub(Policy(max_hops=10_000))
+    client, worker = hub.client(), hub.worker()
+    call_id = hub.call(client, "known")
+    hub.take(worker)
+    for blob in (
+        request("known")[1][-1],
+        request("new")[1][-1],
+        packb([{"v": 3, "message_id": 7}, "known", []]),
+        event(call_id, "_zpc_more", [1]),
+    ):
+        hub.from_client(client, [*routing, blob])
+    assert (hub.take(worker), hub.take(client)) == ([], [])
+    assert len(client.calls) == 1
+    assert hub.broker.switch.traffic.dropped == {"long_envelope": 4}
+    assert hub.broker.switch.traffic.from_clients == 5
+
+
+@pytest.mark.parametrize("routing", LONG)
+def test_a_worker_cannot_make_an_envelope_longer(routing: list[bytes]) -> None:
+    hub = Hub()
+    client, worker = hub.client(), hub.worker()
+    call_id = hub.call(client)
+    ((token, *_),) = hub.take(worker)
+    answer = [token, *routing, event(call_id, "OK", [1])]
+    hub.deliver(hub.broker.from_worker(worker, [answer], hub.now))
+    assert hub.take(client) == []
+    assert hub.broker.switch.traffic.dropped == {"long_envelope": 1}
+    hub.answer(worker, [token, b"", request("m", call_id=call_id)[1][-1]], "OK", [2])
+    assert hub.heard(client) == [("OK", [2])]
+
+
 def test_a_message_without_delimiter_gets_one() -> None:
     hub = Hub()
     client, worker = hub.client(), hub.worker()

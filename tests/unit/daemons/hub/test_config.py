@@ -91,8 +91,54 @@ def test_mistakes_are_told_at_their_place(yaml: str, problem: str) -> None:
     assert problems(yaml)[0].startswith(problem)
 
 
+ONEWAY = "in: ipc://a\nout: ipc://b\ntype: {}\n"
+NO_USE = (
+    *("balance: round-robin", "max_inflight: 3", "slow_start: 2s", "ejection: {after: 2}"),
+    *("retries: {share: 0.5}", "limits: {calls: 5}", "queue: {timeout: 5s}"),
+)
+
+
+@pytest.mark.parametrize("kind", ["pubsub", "pipeline"])
+@pytest.mark.parametrize("yaml", NO_USE)
+def test_what_only_calls_have_is_refused_without_them(yaml: str, kind: str) -> None:
+    where = problems(ONEWAY.format(kind) + yaml)[0]
+    key, _, inner = yaml.partition(": {")
+    in_section = key in ("limits", "queue")
+    place = f"4:{len(key) + 4}: {key}.{inner.split(':')[0]}" if in_section else "4:1: "
+    assert where.startswith(f"foo.yml:{place}")
+    assert where.endswith(f": a hub of type {kind} has no use for this")
+    read(TALK + yaml)
+
+
+@pytest.mark.parametrize("kind", ["pubsub", "pipeline"])
+def test_what_only_methods_have_is_refused_without_them(kind: str) -> None:
+    pool = "pools: {slow: {out: ipc://c, methods: a}}"
+    for yaml, key in ((pool, "pools"), ("idempotent: a", "idempotent")):
+        reason = f"foo.yml:4:1: {key}: a hub of type {kind} looks at no methods"
+        assert problems(ONEWAY.format(kind) + yaml) == [reason]
+
+
+@pytest.mark.parametrize("kind", ["pubsub", "pipeline"])
+def test_workers_that_are_sent_no_calls_have_no_weight(kind: str) -> None:
+    for key in ("weight: 2", "backup: true"):
+        yaml = (
+            f"hubs:\n  a: {{in: ipc://a, type: {kind}, out: [ipc://c, {{bind: ipc://b, {key}}}]}}"
+        )
+        (problem,) = problems(yaml)
+        name = key.partition(":")[0]
+        assert problem.endswith(f"hubs.a.out: a hub of type {kind} has no use for `{name}`")
+        assert problem.startswith("foo.yml:2:")
+
+
+def test_only_a_hub_where_messages_wait_has_a_queue() -> None:
+    for yaml in ("queue: {max: 3}", "queue: {bytes: 1MiB}"):
+        read(ONEWAY.format("pipeline") + yaml)
+        assert "has no use for this" in problems(ONEWAY.format("pubsub") + yaml)[0]
+
+
 def test_what_is_dumped_reads_back_as_the_same() -> None:
-    for yaml in (TALK, "hubs: {a: {in: tcp://*:1, out: {connect: tcp://host:2}}}"):
+    oneway = [ONEWAY.format(kind) for kind in ("pubsub", "pipeline")]
+    for yaml in (*oneway, TALK, "hubs: {a: {in: tcp://*:1, out: {connect: tcp://host:2}}}"):
         config = read(yaml)
         assert read(dump(config)) == config
 

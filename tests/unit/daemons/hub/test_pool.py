@@ -60,7 +60,7 @@ def test_weights_count_again_when_the_strongest_leaves() -> None:
 def test_who_joins_another_pool_leaves_its_old_weight_behind() -> None:
     pool = Pool("all", PoolPolicy(), CallQueue(1, 1, 1.0))
     for _ in range(2):
-        worker = Worker(None, "w", "out", 0, 0.0)
+        worker = Worker(None, "w", "out", 0.0)
         worker.ratio = 3.0
         pool.join(worker, 0.0)
     assert {worker.ratio for worker in pool.workers} == {1}
@@ -68,13 +68,13 @@ def test_who_joins_another_pool_leaves_its_old_weight_behind() -> None:
 
 def test_thousands_come_and_go_without_being_weighed_each_time() -> None:
     pool = CountingPool("all", PoolPolicy(), CallQueue(1, 1, 1.0))
-    crowd = [Worker(None, "w", "out", 0, 0.0, weight=2) for _ in range(1000)]
+    crowd = [Worker(None, "w", "out", 0.0, weight=2) for _ in range(1000)]
     for worker in crowd:
         pool.join(worker, 0.0)
     for worker in crowd[10:]:
         pool.leave(worker, 0.0)
     assert pool.weighed < 10
-    pool.join(Worker(None, "odd", "out", 0, 0.0, weight=4), 0.0)
+    pool.join(Worker(None, "odd", "out", 0.0, weight=4), 0.0)
     assert {worker.ratio for worker in crowd[:10]} == {2}
 
 
@@ -296,6 +296,24 @@ def test_a_call_goes_to_the_first_pool_whose_globs_fit_and_else_to_the_first_of_
         hub.call(client, name)
     assert [name for name, _ in hub.heard(first)] == ["a.b", "b", "d"]
     assert [name for name, _ in hub.heard(second)] == ["c"]
+
+
+def test_a_worker_of_no_pool_that_is_there_is_drained_and_belongs_to_the_last() -> None:
+    hub = Hub(Policy(pools=(("some", PoolPolicy(methods=("a",))), ("rest", PoolPolicy()))))
+    client, stray = hub.client(), hub.worker("w1", pool="gone")
+    for name in ("a", "b"):
+        hub.call(client, name)
+    assert hub.heard(stray) == []
+    hub.deliver(hub.broker.undrain(stray, hub.now))
+    assert [name for name, _ in hub.heard(stray)] == ["b"]
+
+
+def test_a_worker_of_no_pool_in_particular_belongs_to_the_last() -> None:
+    hub = Hub(Policy(pools=(("some", PoolPolicy(methods=("a",))), ("rest", PoolPolicy()))))
+    client, worker = hub.client(), hub.worker()
+    for name in ("a", "b"):
+        hub.call(client, name)
+    assert [name for name, _ in hub.heard(worker)] == ["b"]
 
 
 def test_each_pool_has_a_queue_of_its_own() -> None:

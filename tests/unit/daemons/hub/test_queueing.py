@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from msgpack import unpackb
 
 from tests.unit.daemons.hub.hubs import Hub, event, request
@@ -46,6 +47,14 @@ def test_a_queue_is_bounded_in_bytes_too() -> None:
     client = hub.client()
     hub.call(client, "m", b"x" * 900)
     hub.call(client, "m", b"x" * 900)
+    assert [args[0] for _, args in hub.heard(client)] == ["Overloaded"]
+
+
+@pytest.mark.parametrize("routing", [[b"x" * 2000, b""], [b"x" * 2000]])
+def test_the_bytes_of_envelopes_wait_as_well(routing: list[bytes]) -> None:
+    hub = Hub(Policy(queue_bytes=1000))
+    client = hub.client()
+    hub.from_client(client, [*routing, request("m")[1][-1]])
     assert [args[0] for _, args in hub.heard(client)] == ["Overloaded"]
 
 

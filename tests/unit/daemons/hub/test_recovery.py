@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from msgpack import unpackb
 
-from tests.unit.daemons.hub.hubs import Hub
+from tests.unit.daemons.hub.hubs import Hub, request
 from zerorpc_hub.calls import Client
 from zerorpc_hub.policy import Policy
 
@@ -39,7 +40,7 @@ def test_what_never_left_goes_elsewhere_however_much_it_is() -> None:
     client, first = hub.client(), hub.worker("w1")
     calls = [hub.call(client, f"m{n}", b"x" * (33 << 20), deadline_ms=30_000) for n in range(3)]
     hub.say(client, calls[2], "_zpc_more", [9])
-    assert hub.broker.switch.kept_bytes < 34 << 20
+    assert hub.broker.switch.kept.bytes < 34 << 20
     hub.now += 1.5
     second = hub.worker("w2")
     hub.lose(first, unsent=3)
@@ -103,16 +104,60 @@ def test_large_requests_are_kept_for_another_try_up_to_a_bound() -> None:
     client, first = hub.client(), hub.worker("w1")
     for _ in range(2):
         hub.call(client, "store", b"x" * (33 << 20))
-    assert 33 << 20 < hub.broker.switch.kept_bytes < 34 << 20
+    assert 33 << 20 < hub.broker.switch.kept.bytes < 34 << 20
     hub.take(first)
     hub.lose(first)
     assert [args[0] for _, args in hub.heard(client)] == ["LostRemote"]
-    assert hub.broker.switch.kept_bytes == 0
+    assert hub.broker.switch.kept.bytes == 0
     second = hub.worker("w2")
-    assert hub.broker.switch.kept_bytes > 33 << 20
+    assert hub.broker.switch.kept.bytes > 33 << 20
     (opening,) = hub.take(second)
     hub.answer(second, opening, "OK", [1])
-    assert hub.broker.switch.kept_bytes == 0
+    assert hub.broker.switch.kept.bytes == 0
+
+
+@pytest.mark.parametrize("routing", [[b"x" * 60_000, b""], [b"x" * 60_000]])
+@pytest.mark.parametrize("waits", [False, True])
+def test_what_is_kept_of_envelopes_is_bounded_too(routing: list[bytes], *, waits: bool) -> None:
+    hub = Hub(Policy(idempotent=("*",)))
+    hub.broker.switch.kept.most = 100_000
+    client = hub.client()
+    first = None if waits else hub.worker("w1")
+    hub.call(client, "m")
+    for _ in range(2):
+        hub.from_client(client, [*routing, request("m")[1][-1]])
+    first = first or hub.worker("w1")
+    assert len(hub.take(first)) == 3
+    assert 60_000 < hub.broker.switch.kept.bytes < 61_000
+    hub.lose(first)
+    assert [args[0] for _, args in hub.heard(client)] == ["LostRemote"]
+    assert hub.broker.switch.kept.bytes == 0
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_what_clients_say_before_an_answer_is_kept_up_to_the_same_bound(*, waits: bool) -> None:
+    hub = Hub(Policy(idempotent=("*",)))
+    kept = hub.broker.switch.kept
+    kept.most = 100_000
+    client = hub.client()
+    first = None if waits else hub.worker("w1")
+    for _ in range(3):
+        call_id = hub.call(client)
+        for _ in range(20):
+            hub.say(client, call_id, "_zpc_more", b"x" * 2000)
+    first = first or hub.worker("w1")
+    # The last one is too much: its worker has got everything, but nobody else ever will.
+    assert [name for name, _ in hub.heard(first)] == (["m"] + ["_zpc_more"] * 20) * 3
+    assert 80_000 < kept.bytes <= 100_000
+    second = hub.worker("w2")
+    hub.lose(first)
+    assert [args[0] for _, args in hub.heard(client)] == ["LostRemote"]
+    openings = [frames for frames in hub.take(second) if unpackb(frames[-1])[1] == "m"]
+    assert len(openings) == 2
+    assert 80_000 < kept.bytes <= 100_000
+    for opening in openings:
+        hub.answer(second, opening, "OK", [1])
+    assert kept.bytes == 0
 
 
 def test_a_draining_server_sends_its_calls_elsewhere() -> None:

@@ -1,0 +1,55 @@
+"""What is not the same any more where another process goes on; what is: tests/property."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgpack import packb, unpackb
+
+from tests.unit.daemons.hub.hubs import Hub
+from zerorpc_hub.policy import Policy, PoolPolicy
+from zerorpc_hub.snapshot import Restoration, export
+
+
+def pools(name: str, *methods: str) -> Any:
+    return ((name, PoolPolicy(methods=methods, max_inflight=1)), ("default", PoolPolicy()))
+
+
+def moved(old: Hub, policy: Policy) -> Hub:
+    """Return a hub that goes on where another was, under another policy."""
+    peers = list(old.inboxes)
+    state = unpackb(packb(export(old.broker, peers.index)), strict_map_key=False)
+    fresh = Hub(policy)
+    fresh.inboxes = old.inboxes
+    restored = Restoration(fresh.broker, state, dict(enumerate(peers)), old.now)
+    fresh.workers = {worker.name: worker for worker in restored.workers}
+    fresh.deliver(restored.sends)
+    return fresh
+
+
+def test_workers_of_a_pool_that_is_gone_get_nothing_new() -> None:
+    old = Hub(Policy(pools=pools("gets", "get*")))
+    client = old.client()
+    old.worker("w1", pool="gets")
+    old.call(client, "get_user")
+    hub = moved(old, Policy(pools=pools("puts", "put*")))
+    (client,) = hub.broker.clients
+    worker = hub.workers["w1"]
+    (opening,) = hub.take(worker)
+    for name in ("get_user", "put_user", "other"):
+        hub.call(client, name)
+    hub.answer(worker, opening, "OK", [1])
+    assert hub.heard(client) == [("OK", [1])]
+    assert hub.heard(worker) == []
+    # It is among those that take what is left, should an operator think that it can.
+    hub.deliver(hub.broker.undrain(worker, hub.now))
+    assert [name for name, _ in hub.heard(worker)] == ["get_user", "other"]
+
+
+def test_methods_counted_together_go_to_the_last_pool_if_theirs_is_gone() -> None:
+    old = Hub(Policy(pools=pools("gets", "get*")))
+    client = old.client()
+    name = "get" + 300 * "x"
+    old.call(client, name)
+    hub = moved(old, Policy(pools=pools("puts", "put*")))
+    assert [name for name, _ in hub.heard(hub.worker("w2", pool="default"))] == [name]
