@@ -61,7 +61,11 @@ class Dialer:
         self._greenlet.kill(block=False)
 
     def _dial(self) -> None:
-        socket = self._try_all()
+        try:
+            socket = self._try_all()
+        except OSError:
+            # Descriptors have run out, say. Whatever it is: nobody but this greenlet tries again.
+            socket = None
         if socket is None:
             self._try_later()
             return
