@@ -129,6 +129,15 @@ class Limits(Section):
         description="With so much unsent beside a message of the largest size, a peer is hung up"
         " on.",
     )
+    # Each message is held against all of them. Subscribers of zerorpc have a single one.
+    subscriptions: int = Field(
+        1000,
+        ge=1,
+        description="Prefixes that a subscriber may ask for; with more it is hung up on.",
+    )
+    subscription_bytes: Bytes = Field(
+        65536, ge=256, description="So it is where these are longer together."
+    )
 
 
 class Retries(Section):

@@ -11,7 +11,7 @@ from typing import Any
 from zerorpc.connection import Connection
 from zerorpc.zmtp import Message
 from zerorpc_daemon.journal import EventLog
-from zerorpc_hub.config import Hub, Way
+from zerorpc_hub.config import Hub, Limits, Way
 from zerorpc_hub.fanout import Fanout
 from zerorpc_hub.pipeline import Pipeline
 from zerorpc_hub.traffic import Side, Traffic, short_name, tell_refusal
@@ -22,10 +22,10 @@ class FanoutTraffic(Traffic):
 
     front_type, back_type = "SUB", "PUB"
 
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, limits: Limits, log: EventLog) -> None:
         super().__init__()
         self.log = log
-        self.fanout = Fanout()
+        self.fanout = Fanout(limits.subscriptions, limits.subscription_bytes)
         self.there = There()
 
     def front(self, endpoint: str) -> Side:
@@ -45,6 +45,11 @@ class FanoutTraffic(Traffic):
     def backs(self) -> int:
         """How many subscribers there are."""
         return len(self.fanout.subscribers)
+
+    def revise(self, name: str, hub: Hub, ways: Mapping[str, tuple[str, Way]]) -> None:  # noqa: ARG002
+        """Follow other bounds; who is beyond them is hung up on when it subscribes again."""
+        fanout, limits = self.fanout, hub.limits
+        fanout.most, fanout.most_bytes = limits.subscriptions, limits.subscription_bytes
 
     def export(self, number: Callable[[Connection], int]) -> dict[str, Any]:
         """Return subscriptions and counters as plain data."""
@@ -253,7 +258,11 @@ class _Subscribers(_Side):
         connection.tag = self._fanout.add_subscriber(connection)
 
     def on_messages(self, connection: Connection, messages: list[Message]) -> None:
-        self._fanout.from_subscriber(connection.tag, messages)
+        if not self._fanout.from_subscriber(connection.tag, messages):
+            # A subscription is not answered: this is all that tells its peer.
+            fields = {"peer": connection.remote, "endpoint": self.endpoint}
+            self._log.warning("subscriber asks for too much", **fields)
+            connection.finish("too_many_subscriptions")
 
     def on_full(self, connection: Connection) -> None:
         connection.tag.is_paused = True
