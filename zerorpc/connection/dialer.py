@@ -12,10 +12,11 @@ import gevent
 import gevent.socket
 
 from zerorpc.connection.address import Target, parse
-from zerorpc.connection.link import Connection, Handed, Owner, Patience
+from zerorpc.connection.link import Connection, Owner
 from zerorpc.connection.listener import SessionMaker
 from zerorpc.connection.switchboard import Switchboard
 from zerorpc.connection.system import Socket
+from zerorpc.connection.terms import Handed, Patience
 from zerorpc.errors import EndpointError
 
 # One that is refused tries again after so long, then less and less often.

@@ -223,5 +223,5 @@ def traffic_of(name: str, hub: Hub, log: EventLog) -> Traffic:
     if hub.type == "pubsub":
         return FanoutTraffic(hub.limits, log)
     if hub.type == "pipeline":
-        return PipelineTraffic(hub.queue.max, hub.queue.bytes, log)
+        return PipelineTraffic(hub, log)
     return CallTraffic(hub.policy(name), log)
