@@ -201,10 +201,9 @@ class Puller(_OneWay):
         # One at a time, in order of arrival: what is said in a row is to be heard in a row.
         self._workers = workers = Workers(self._serve, 1, self._on_idle)
         self._pump.on_batch = self._on_batch  # only now, so that a puller can be dropped
-        # Workers are started by the hub alone; this callback comes before the first batch.
+        # Workers are started by the hub alone; nothing is read before this callback.
         gevent.get_hub().loop.run_callback(self._take_up, self._left)
         self._left = deque()
-        self._pump.start_reading()
         try:
             with waking_on_signals(), CtrlC(self._hurry) as ctrl_c:
                 self._stop_requested.wait()
@@ -229,6 +228,8 @@ class Puller(_OneWay):
         while nothing runs this is for that one.
         """
         self._stop_requested.set()
+        # The method may take its time, in which nobody would bound what is kept.
+        self._pump.stop_reading()
         self._keep_pending()
 
     def _keep_pending(self) -> None:
@@ -277,16 +278,25 @@ class Puller(_OneWay):
             if self._is_wanted(event):
                 self._submit(event)
         # ZeroMQ keeps the rest, up to its high-water mark, and then the pushers wait.
-        if workers is not None and (
-            len(workers.pending) > _MOST_PENDING
-            or (workers.pending and self._taken_bytes > self._limits.waiting_bytes)
-        ):
+        if workers is not None and self._has_enough(workers):
             self._pump.stop_reading()
 
+    def _has_enough(self, workers: Workers[Event]) -> bool:
+        pending = len(workers.pending)
+        is_much = self._taken_bytes > self._limits.waiting_bytes
+        return pending > _MOST_PENDING or (pending > 0 and is_much)
+
     def _take_up(self, left: Iterable[Event]) -> None:
-        """Handle, before anything that comes now, what a former run has left."""
-        for event in left:
-            self._submit(event)
+        """Handle, before anything that comes now, what a former run has left; then read."""
+        workers = self._workers
+        if workers is None or self._stop_requested.is_set():
+            self._left.extend(left)
+            return
+        # All at once: it is idle only when all of it is done.
+        workers.submit(*left)
+        # A method may have stopped it. What was left counts, or each run would add as much again.
+        if not self._stop_requested.is_set() and not self._has_enough(workers):
+            self._pump.start_reading()
 
     def _submit(self, event: Event) -> None:
         if self._workers is None or self._stop_requested.is_set():
@@ -299,7 +309,8 @@ class Puller(_OneWay):
 
     def _on_idle(self) -> None:
         self._is_idle.set()
-        self._taken_bytes = 0
+        if not self._left:
+            self._taken_bytes = 0
         # All that waited is done: take the next ones, if `_on_batch` had had enough. A method may
         # outlive the run that it was called in.
         if self._workers is not None and not self._stop_requested.is_set():

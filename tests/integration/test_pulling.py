@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import gevent
 import pytest
 
 import zerorpc
 from tests.integration.running import ANY_PORT, Gate, Keep, begin, outcome, wait_until
+
+SIZE = 10_000  # bytes of an argument
 
 
 class Interruption(Exception):
@@ -20,7 +24,7 @@ class Work:
         self.gate = Gate()
         self.done: list[int] = []
 
-    def note(self, number: int) -> None:
+    def note(self, number: int, _load: bytes = b"") -> None:
         """Wait, then note."""
         self.gate.enter()
         self.done.append(number)
@@ -71,6 +75,61 @@ def test_what_was_received_is_handled_by_the_next_run(
     puller.stop()
     outcome(running)
     assert work.done == list(range(500))
+
+
+def test_nothing_is_read_while_the_last_message_takes_its_time(
+    keep: Keep, puller: zerorpc.Puller, work: Work
+) -> None:
+    pusher = keep(zerorpc.Pusher(timeout=0.5, limits=zerorpc.Limits(backlog_bytes=SIZE)))
+    for end in (puller, pusher):
+        # Or libzmq and the system would hold more than a puller may.
+        end._pump.socket.set_hwm(1)
+        end._pump.socket.rcvbuf = end._pump.socket.sndbuf = 4096
+    pusher.connect(puller.bind(ANY_PORT))
+    running = begin(puller.run)
+    pusher.note(0)
+    work.gate.await_entered()
+    puller.stop()
+    sent = 1
+    with contextlib.suppress(zerorpc.TimeoutExpired):
+        while sent < 500:
+            pusher("note", sent, bytes(SIZE))
+            sent += 1
+    assert sent < 500, "the pusher was to be held back"
+    assert puller.statistics()["events_received"] == 1
+    work.gate.open()
+    outcome(running)
+    running = begin(puller.run)
+    wait_until(lambda: len(work.done) == sent, "nothing was lost")
+    puller.stop()
+    outcome(running)
+    assert work.done == list(range(sent))
+
+
+def test_runs_that_are_stopped_do_not_add_up_what_waits(keep: Keep) -> None:
+    gates = [Gate()]
+    limits = zerorpc.Limits(waiting_bytes=10 * SIZE)
+    puller = keep(zerorpc.Puller({"pass_by": lambda _: gates[-1].enter()}, limits=limits))
+    pusher = keep(zerorpc.Pusher())
+    pusher.connect(puller.bind(ANY_PORT))
+    for _ in range(500):
+        pusher.pass_by(bytes(SIZE))
+    waiting = []
+    for handled in range(1, 4):
+        running = begin(puller.run)
+        gates[-1].await_entered()
+        wait_until(lambda: not puller._pump._is_reading, "it has enough")
+        waiting.append(puller.statistics()["events_received"] - handled)
+        puller.stop()
+        gates.append(Gate())
+        gates[-2].open()
+        outcome(running)
+    assert waiting == [waiting[0], waiting[0] - 1, waiting[0] - 2]
+    gates[-1].open()
+    running = begin(puller.run)
+    wait_until(lambda: gates[-1].entered == 497, "nothing was lost, and it reads again")
+    puller.stop()
+    outcome(running)
 
 
 def test_a_method_may_stop_its_own_puller(keep: Keep) -> None:

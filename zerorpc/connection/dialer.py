@@ -12,10 +12,11 @@ import gevent
 import gevent.socket
 
 from zerorpc.connection.address import Target, parse
-from zerorpc.connection.link import Connection, Handed, Owner, Patience
+from zerorpc.connection.link import Connection, Owner
 from zerorpc.connection.listener import SessionMaker
 from zerorpc.connection.switchboard import Switchboard
 from zerorpc.connection.system import Socket
+from zerorpc.connection.terms import Handed, Patience
 from zerorpc.errors import EndpointError
 
 # One that is refused tries again after so long, then less and less often.
@@ -61,7 +62,11 @@ class Dialer:
         self._greenlet.kill(block=False)
 
     def _dial(self) -> None:
-        socket = self._try_all()
+        try:
+            socket = self._try_all()
+        except OSError:
+            # Descriptors have run out, say. Whatever it is: nobody but this greenlet tries again.
+            socket = None
         if socket is None:
             self._try_later()
             return

@@ -9,7 +9,9 @@ Rules:
 3. A peer is dead when it is silent for `dead_after` seconds though it was pinged. Not judged so is
    one whose own queue may be full: libzmq then stops reading, and answers no PING. Nor is anyone
    judged when this process has stood still: what has come meanwhile is read first.
-4. `on_closed` is the last that an owner hears of a connection, and comes once.
+4. One that is paused is not judged by its silence. That its peer has gone is noticed once nothing
+   of it is left to read, unless its owner `is_holding` something.
+5. `on_closed` is the last that an owner hears of a connection, and comes once.
 
 It must not know what a message means, nor which connection belongs to which other.
 """
@@ -19,7 +21,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from socket import SHUT_WR
 from typing import Any, Protocol
 
@@ -27,7 +28,8 @@ import gevent
 
 from zerorpc.connection.outbox import Outbox, joined, starts
 from zerorpc.connection.switchboard import Switchboard
-from zerorpc.connection.system import Socket, prepare, reason_of, remote_name
+from zerorpc.connection.system import Socket, has_ended, is_at_end, prepare, reason_of, remote_name
+from zerorpc.connection.terms import Handed, Patience
 from zerorpc.zmtp import Frame, Message, Session, Snapshot, ZmtpError, encode
 
 # Read at most this at once: below glibc's threshold for mapping memory, and the others wait for
@@ -66,37 +68,6 @@ class Owner(Protocol):
         """Forget a connection; `reason` is short, and good as the key of a counter."""
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """What a connection may cost, and how long its peer may be silent (seconds).
-
-    `stalled` is how long a full connection may make no progress; None leaves that to its liveness.
-    """
-
-    full_bytes: int = 8 << 20
-    most_bytes: int = 512 << 20
-    handshake: float = 3.0
-    ping_after: float = 1.0
-    dead_after: float = 3.0
-    stalled: float | None = None
-    farewell: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Handed:
-    """A connection between two turns of its loop but for its socket, as plain data.
-
-    `unsent` is what the system has not taken, `begins` where whole messages begin in it, `unheard`
-    how many messages the peer was sent since it was last heard. The owner knows if it `is_full`.
-    """
-
-    session: Snapshot
-    unsent: bytes = b""
-    begins: tuple[int, ...] = ()
-    unheard: int = 0
-    is_full: bool = False
-
-
 class Connection:
     """One peer at the other end of a socket, which this object owns from now on.
 
@@ -125,6 +96,7 @@ class Connection:
         "backlog",
         "count_unread",
         "is_full",
+        "is_holding",
         "is_open",
         "last_heard",
         "last_moved",
@@ -163,6 +135,7 @@ class Connection:
             self.backlog.put(handed.unsent, handed.begins)
             self.unheard = handed.unheard
         self._pauses = 0
+        self.is_holding = False  # the owner's to set: it is to go on with what the peer has said
         self.is_open, self._is_heard = True, False
         self.is_full = handed is not None and handed.is_full
         self._ending = ""  # why, once it is finishing
@@ -333,8 +306,25 @@ class Connection:
             if now - self.last_moved >= patience.stalled:
                 self.close("slow_reader")
             return
-        if not self._pauses and self._understands_ping:
+        if self._pauses:
+            self._look_for_end()
+        elif self._understands_ping:
             self._judge(now - self.last_heard, now, is_fair=is_fair)
+
+    def _look_for_end(self) -> None:
+        """Close what is not read where there is nothing to read, now or ever."""
+        if self.is_holding:
+            return
+        try:
+            if is_at_end(self._socket):
+                self.close("closed")
+        except OSError as error:
+            self.close(reason_of(error))
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the peer will say no more, though some of it may not be read yet."""
+        return not self.is_open or has_ended(self._socket)
 
     def _judge(self, silence: float, now: float, *, is_fair: bool) -> None:
         """Ping a peer that is silent, and close where that has been in vain."""

@@ -14,9 +14,10 @@ from socket import AF_INET6, AF_UNIX, IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEADDR, S
 from typing import Any
 
 from zerorpc.connection.address import Address, name_of, parse
-from zerorpc.connection.link import Connection, Handed, Owner, Patience
+from zerorpc.connection.link import Connection, Owner
 from zerorpc.connection.switchboard import Switchboard
 from zerorpc.connection.system import Socket
+from zerorpc.connection.terms import Handed, Patience
 from zerorpc.errors import EndpointError
 from zerorpc.zmtp import Session
 

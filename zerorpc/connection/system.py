@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import errno
-from socket import AF_UNIX, IPPROTO_TCP, SO_KEEPALIVE, SOL_SOCKET, TCP_NODELAY
+import select
+from socket import AF_UNIX, IPPROTO_TCP, MSG_PEEK, SO_KEEPALIVE, SOL_SOCKET, TCP_NODELAY
 from typing import TYPE_CHECKING
 
 from gevent import monkey
 
 from zerorpc.connection.address import name_of
 
-__all__ = ["Socket", "prepare", "reason_of", "remote_name"]
+__all__ = ["Socket", "has_ended", "is_at_end", "prepare", "reason_of", "remote_name"]
 
 if TYPE_CHECKING:
     from socket import socket as Socket  # noqa: N812 - a class, whatever its name
 else:
     # The system's own, also where gevent has put its own in its place.
     Socket = monkey.get_original("socket", "socket")
+
+_poll = monkey.get_original("select", "poll")
+_ENDED = select.POLLRDHUP | select.POLLHUP | select.POLLERR
 
 
 def prepare(socket: Socket) -> None:
@@ -36,6 +40,21 @@ def remote_name(socket: Socket) -> str:
         return "unknown"
     # A client of a unix socket has no name of its own.
     return name_of(socket.family, target or socket.getsockname())
+
+
+def is_at_end(socket: Socket) -> bool:
+    """Tell whether all was read and no more will come; raises `OSError` where it broke."""
+    try:
+        return not socket.recv(1, MSG_PEEK)
+    except (BlockingIOError, InterruptedError):
+        return False
+
+
+def has_ended(socket: Socket) -> bool:
+    """Tell whether the other side has closed, or it broke, whatever is left to read."""
+    poll = _poll()
+    poll.register(socket.fileno(), select.POLLRDHUP)
+    return any(events & _ENDED for _, events in poll.poll(0))
 
 
 def reason_of(error: OSError) -> str:

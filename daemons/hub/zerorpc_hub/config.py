@@ -26,11 +26,14 @@ _OF_CALLS = (
     *("balance", "max_inflight", "slow_start", "ejection", "retries"),
     *("limits.calls", "queue.timeout"),
 )
+# The pool that takes what no other does.
+_OTHERS = "default"
+_OF_SUBSCRIBERS = ("limits.subscriptions", "limits.subscription_bytes")
 # A pipeline's messages wait as well, if not for a time; what subscribers miss is gone.
 _MEANINGLESS: Mapping[Kind, tuple[str, ...]] = {
-    "queue": (),
+    "queue": _OF_SUBSCRIBERS,
     "pubsub": (*_OF_METHODS, *_OF_CALLS, "queue.max", "queue.bytes"),
-    "pipeline": (*_OF_METHODS, *_OF_CALLS),
+    "pipeline": (*_OF_METHODS, *_OF_CALLS, *_OF_SUBSCRIBERS),
 }
 
 
@@ -142,6 +145,15 @@ class Limits(Section):
         description="With so much unsent beside a message of the largest size, a peer is hung up"
         " on.",
     )
+    # Each message is held against all of them. Subscribers of zerorpc have a single one.
+    subscriptions: int = Field(
+        1000,
+        ge=1,
+        description="Prefixes that a subscriber may ask for; with more it is hung up on.",
+    )
+    subscription_bytes: Bytes = Field(
+        65536, ge=256, description="So it is where these are longer together."
+    )
 
 
 class Retries(Section):
@@ -225,6 +237,13 @@ class Hub(Section):
                     raise wrong("out", f"a hub of type {self.type} has no use for `{key}`")
         return self
 
+    @model_validator(mode="after")
+    def _names_its_pools_apart(self) -> Hub:
+        if _OTHERS in self.pools:
+            reason = f"{_OTHERS!r} is the pool of all other methods, which `out` above makes"
+            raise wrong(f"pools.{_OTHERS}", reason)
+        return self
+
     def _is_meant(self) -> bool:
         return True
 
@@ -238,7 +257,7 @@ class Hub(Section):
         return Policy(
             name=name,
             # Last, for what no other pool takes.
-            pools=(*pools, ("default", own)),
+            pools=(*pools, (_OTHERS, own)),
             calls=self.limits.calls,
             queue_max=self.queue.max,
             queue_bytes=self.queue.bytes,

@@ -23,7 +23,9 @@ class Subscriber:
         self.sent = self.missed = 0
         # As often as it was asked for: ZeroMQ counts them.
         self._prefixes: Counter[bytes] = Counter()
-        self._any: tuple[bytes, ...] = ()
+        self._size = 0
+        # Made when it is needed: once for each of many subscriptions would be quadratic.
+        self._any: tuple[bytes, ...] | None = ()
 
     def take(self, frames: Frames) -> bool:
         """Follow a subscription or its end; False for what is neither."""
@@ -31,14 +33,23 @@ class Subscriber:
         if len(frames) != 1 or said[:1] not in (b"\0", b"\1"):
             return False
         prefix = said[1:]
-        if said[0]:
-            self._prefixes[prefix] += 1
-        elif self._prefixes[prefix] > 1:
-            self._prefixes[prefix] -= 1
+        count = self._prefixes[prefix] + (1 if said[0] else -1)
+        if count > 0:
+            self._prefixes[prefix] = count
         else:
             del self._prefixes[prefix]
-        self._any = tuple(self._prefixes)
+        # The prefixes as such are the same where one was asked for again, or never asked for.
+        if said[0] and count == 1:
+            self._size += len(prefix)
+            self._any = None
+        elif not said[0] and count == 0:
+            self._size -= len(prefix)
+            self._any = None
         return True
+
+    def is_within(self, most: int, most_bytes: int) -> bool:
+        """Tell whether its prefixes are no more than so many, and together no longer."""
+        return len(self._prefixes) <= most and self._size <= most_bytes
 
     @property
     def prefixes(self) -> dict[bytes, int]:
@@ -48,17 +59,24 @@ class Subscriber:
     @prefixes.setter
     def prefixes(self, prefixes: dict[bytes, int]) -> None:
         self._prefixes = Counter(prefixes)
-        self._any = tuple(prefixes)
+        self._size = sum(map(len, prefixes))
+        self._any = None
 
     def wants(self, first: bytes) -> bool:
         """Tell whether a message that begins with this frame is wanted."""
+        if self._any is None:
+            self._any = tuple(self._prefixes)
         return first.startswith(self._any)
 
 
 class Fanout:
-    """One hub of type `pubsub`; `dropped` counts what could not be used, by reason."""
+    """One hub of type `pubsub`; `dropped` counts what could not be used, by reason.
 
-    def __init__(self) -> None:
+    A subscriber may ask for `most` different prefixes, of `most_bytes` together.
+    """
+
+    def __init__(self, most: int, most_bytes: int) -> None:
+        self.most, self.most_bytes = most, most_bytes
         self.subscribers: dict[Subscriber, None] = {}
         self.received = self.sent = 0
         self.dropped: Counter[str] = Counter()
@@ -73,11 +91,15 @@ class Fanout:
         """Forget a connection that is gone."""
         del self.subscribers[subscriber]
 
-    def from_subscriber(self, subscriber: Subscriber, messages: Sequence[Frames]) -> None:
-        """Take in what a subscriber says."""
+    def from_subscriber(self, subscriber: Subscriber, messages: Sequence[Frames]) -> bool:
+        """Take in what a subscriber says; False for one that asks for more than it may."""
         for frames in messages:
             if not subscriber.take(frames):
                 self.dropped["no_subscription"] += 1
+            # Whoever is beyond a bound that was narrowed may give up some of it.
+            elif frames[0][0] and not subscriber.is_within(self.most, self.most_bytes):
+                return False
+        return True
 
     def from_publisher(self, messages: Sequence[Frames]) -> list[Send]:
         """Return what messages of a publisher become."""

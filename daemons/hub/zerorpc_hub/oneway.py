@@ -5,14 +5,15 @@ Nothing is answered here, so the front only reads and the back only writes - but
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from zerorpc.connection import Connection
 from zerorpc.zmtp import Message
 from zerorpc_daemon.journal import EventLog
-from zerorpc_hub.config import Hub, Way
+from zerorpc_hub.config import Hub, Limits, Way
 from zerorpc_hub.fanout import Fanout
+from zerorpc_hub.held import Held
 from zerorpc_hub.pipeline import Pipeline
 from zerorpc_hub.traffic import Side, Traffic, short_name, tell_refusal
 
@@ -22,10 +23,10 @@ class FanoutTraffic(Traffic):
 
     front_type, back_type = "SUB", "PUB"
 
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, limits: Limits, log: EventLog) -> None:
         super().__init__()
         self.log = log
-        self.fanout = Fanout()
+        self.fanout = Fanout(limits.subscriptions, limits.subscription_bytes)
         self.there = There()
 
     def front(self, endpoint: str) -> Side:
@@ -45,6 +46,11 @@ class FanoutTraffic(Traffic):
     def backs(self) -> int:
         """How many subscribers there are."""
         return len(self.fanout.subscribers)
+
+    def revise(self, name: str, hub: Hub, ways: Mapping[str, tuple[str, Way]]) -> None:  # noqa: ARG002
+        """Follow other bounds; who is beyond them is hung up on when it subscribes again."""
+        fanout, limits = self.fanout, hub.limits
+        fanout.most, fanout.most_bytes = limits.subscriptions, limits.subscription_bytes
 
     def export(self, number: Callable[[Connection], int]) -> dict[str, Any]:
         """Return subscriptions and counters as plain data."""
@@ -89,12 +95,12 @@ class PipelineTraffic(Traffic):
 
     front_type, back_type = "PULL", "PUSH"
 
-    def __init__(self, most: int, most_bytes: int, log: EventLog) -> None:
+    def __init__(self, hub: Hub, log: EventLog) -> None:
         super().__init__()
         self.log = log
-        self.pipeline = Pipeline(most, most_bytes)
+        self.pipeline = Pipeline(hub.queue.max, hub.queue.bytes)
         self.there = There()
-        self._held: dict[Connection, None] = {}
+        self.held = Held(hub.limits.connections // 2)
 
     def front(self, endpoint: str) -> Side:
         """Return the owner of pushers."""
@@ -107,38 +113,47 @@ class PipelineTraffic(Traffic):
     @property
     def in_progress(self) -> int:
         """How many messages wait."""
-        return self.pipeline.queued
+        return self.pipeline.queued + len(self.held.messages)
 
     @property
     def backs(self) -> int:
         """How many pullers there are."""
         return len(self.pipeline.pullers)
 
-    def hold(self, source: Connection) -> None:
-        """Read no more of a pusher while the queue is full."""
-        if source not in self._held:
-            self._held[source] = None
-            source.pause()
+    def hear(self, source: Connection, messages: Sequence[Message] = ()) -> None:
+        """Take in what a pusher says, and read no more of it while the queue is full."""
+        # Said in the read that made it ready: not queued, or whoever connects again and again
+        # would add as much each time.
+        if source in self.held:
+            self.held.add(source, messages)
+            return
+        self.relay.send(self.pipeline.from_pusher(messages))
+        if self.pipeline.is_full:
+            self.held.add(source)
 
     def review(self) -> None:
         """Let pushers go on once the queue has room."""
-        if self._held and not self.pipeline.is_full:
-            held, self._held = self._held, {}
-            for source in held:
-                source.resume()
+        if not self.held:
+            return
+        for source in self.held.all():
+            # What the one before had said may have filled it again.
+            if self.pipeline.is_full:
+                return
+            self.hear(source, self.held.take(source))
 
     def revise(self, name: str, hub: Hub, ways: Mapping[str, tuple[str, Way]]) -> None:  # noqa: ARG002
         """Follow other bounds; what waits beyond them may go on doing so."""
         self.pipeline.most, self.pipeline.most_bytes = hub.queue.max, hub.queue.bytes
+        self.held.most = hub.limits.connections // 2
         self.review()
 
     def export(self, number: Callable[[Connection], int]) -> dict[str, Any]:
         """Return what waits, and counters, as plain data."""
         pipeline = self.pipeline
         return {
-            "waiting": pipeline.waiting,
+            "waiting": pipeline.waiting + self.held.messages,
             "pullers": [(number(each.peer), each.sent) for each in pipeline.pullers],
-            "counts": (pipeline.received, pipeline.sent),
+            "counts": (pipeline.received + len(self.held.messages), pipeline.sent),
         }
 
     def restore(self, state: dict[str, Any], connections: Mapping[int, Connection]) -> None:
@@ -253,7 +268,11 @@ class _Subscribers(_Side):
         connection.tag = self._fanout.add_subscriber(connection)
 
     def on_messages(self, connection: Connection, messages: list[Message]) -> None:
-        self._fanout.from_subscriber(connection.tag, messages)
+        if not self._fanout.from_subscriber(connection.tag, messages):
+            # A subscription is not answered: this is all that tells its peer.
+            fields = {"peer": connection.remote, "endpoint": self.endpoint}
+            self._log.warning("subscriber asks for too much", **fields)
+            connection.finish("too_many_subscriptions")
 
     def on_full(self, connection: Connection) -> None:
         connection.tag.is_paused = True
@@ -274,11 +293,25 @@ class _Pushers(_Side):
         super().__init__(traffic.log, traffic.there, endpoint)
         self._traffic = traffic
 
+    def on_ready(self, connection: Connection) -> None:
+        super().on_ready(connection)
+        self._hold_if_full(connection)
+
+    def on_handed(self, connection: Connection) -> None:
+        super().on_handed(connection)
+        self._hold_if_full(connection)
+
+    def _hold_if_full(self, connection: Connection) -> None:
+        # Not only after a message of it, which may be as large as one can be.
+        if self._traffic.pipeline.is_full:
+            self._traffic.held.add(connection)
+
     def on_messages(self, connection: Connection, messages: list[Message]) -> None:
-        pipeline = self._traffic.pipeline
-        self._traffic.relay.send(pipeline.from_pusher(messages))
-        if pipeline.is_full:
-            self._traffic.hold(connection)
+        self._traffic.hear(connection, messages)
+
+    def on_closed(self, connection: Connection, reason: str) -> None:
+        super().on_closed(connection, reason)
+        self._traffic.held.discard(connection)
 
 
 class _Pullers(_Side):

@@ -221,7 +221,7 @@ def of_workers(hub: Hub) -> Patience:
 def traffic_of(name: str, hub: Hub, log: EventLog) -> Traffic:
     """Return the traffic of a hub's type."""
     if hub.type == "pubsub":
-        return FanoutTraffic(log)
+        return FanoutTraffic(hub.limits, log)
     if hub.type == "pipeline":
-        return PipelineTraffic(hub.queue.max, hub.queue.bytes, log)
+        return PipelineTraffic(hub, log)
     return CallTraffic(hub.policy(name), log)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -153,6 +154,43 @@ def test_a_paused_connection_is_read_only_when_resumed(here: Place, peer: Make) 
     assert not ear.heard
     connection.resume()
     wait_until(lambda: ear.heard == [[b"held back"]], "read after all")
+
+
+def test_the_end_of_a_paused_connection_is_noticed_unless_something_is_left_to_read() -> None:
+    with place(scan=0.02) as here:
+        ear = Ear()
+        endpoint = here.listen(ear).endpoint
+        silent, speaks, kept = ends = [raw(endpoint) for _ in range(3)]
+        connections = []
+        for count, each in enumerate(ends, 1):
+            each.sendall(GREETING)
+            wait_until(lambda: len(ear.ready) == count, "a handshake is over")  # noqa: B023
+            connections.append(ear.ready[-1])
+            ear.ready[-1].pause()
+        speaks.sendall(b"\0\4last")
+        connections[2].is_holding = True
+        for each in (speaks, kept, silent):
+            assert not connections[ends.index(each)].has_ended
+            each.shutdown(socket.SHUT_WR)  # closing would be a reset: it has not read our greeting
+        ear.await_reason("closed")
+        assert [connection for connection, _ in ear.closed] == [connections[0]]
+        wait_until(lambda: all(each.has_ended for each in connections), "all of them have gone")
+        connections[1].resume()
+        wait_until(lambda: ear.heard == [[b"last"]], "it is heard after all")
+        connections[2].is_holding = False
+        wait_until(lambda: not here.board.connections, "nothing is left")
+        for each in ends:
+            each.close()
+
+
+def test_the_reset_of_a_paused_connection_is_noticed() -> None:
+    with place(scan=0.02) as here:
+        ear = Ear()
+        peer = raw(here.listen(ear).endpoint)
+        peer.sendall(GREETING)
+        ear.await_ready().pause()
+        peer.close()
+        ear.await_reason("reset")
 
 
 def test_what_is_queued_goes_out_before_the_end(here: Place, peer: Make) -> None:

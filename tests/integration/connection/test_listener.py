@@ -8,12 +8,13 @@ import resource
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.integration.connection.ends import Ear, Place, place, raw, read_all
 from tests.integration.running import wait_until
-from zerorpc.connection import Doorkeeper, parse
+from zerorpc.connection import Address, Doorkeeper, parse
 from zerorpc.errors import EndpointError
 
 
@@ -156,6 +157,28 @@ def test_a_dialer_comes_back_when_its_listener_does(here: Place) -> None:
     here.listen(second := Ear(), listener.endpoint)
     second.await_ready()
     wait_until(lambda: dialer.is_up, "it is back")
+
+
+def test_a_dialer_without_descriptors_tries_until_there_are_some(
+    here: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = here.listen(Ear()).endpoint
+    resolve, tries = Address.resolve, []
+
+    def counted(address: Address) -> Any:
+        tries.append(address)
+        return resolve(address)
+
+    monkeypatch.setattr(Address, "resolve", counted)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (next_descriptor(), hard))
+    try:
+        dialer = here.dial(ear := Ear(), endpoint)
+        wait_until(lambda: len(tries) >= 3, "it tries again and again")
+        assert not dialer.is_up
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    ear.await_ready()
 
 
 @pytest.mark.parametrize("endpoint", ["tcp://*:4242", "tcp://127.0.0.1:0"])

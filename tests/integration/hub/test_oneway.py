@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zmq.green as zmq
+
 import zerorpc
 from tests.integration.hub.conftest import Start
 from tests.integration.running import Keep, begin, wait_until
@@ -76,6 +78,31 @@ def test_the_hub_connects_to_a_puller_and_a_subscriber_that_listen(
         speaker = keep(speak())
         speaker.connect(hub.endpoint("in"))
         wait_until(lambda: speaker.hear("it") or ear.notes, "it is heard")  # noqa: B023
+
+
+def test_a_subscriber_that_asks_for_too_much_is_hung_up_on(start: Start, keep: Keep) -> None:
+    limits = "limits: {subscriptions: 3, subscription_bytes: 1 KiB}\n"
+    hub = start(f"type: pubsub\nin: '{LOCAL}'\nout: '{LOCAL}'\n{limits}")
+    back = hub.endpoint("out")
+    ear = listen(keep, zerorpc.Subscriber, back)
+    for asked in ([b"%d" % each for each in range(4)], [b"x" * 2000]):
+        before = hub.statistics()["closed"].get("too_many_subscriptions", 0)
+        greedy = keep(zmq.Context.instance().socket(zmq.SUB))
+        greedy.linger = 0
+        for prefix in asked:
+            greedy.subscribe(prefix)
+        greedy.connect(back)
+        wait_until(
+            lambda: hub.statistics()["closed"].get("too_many_subscriptions", 0) > before,  # noqa: B023
+            "it is hung up on, and counted",
+        )
+        greedy.close()
+    assert "peer" in hub.await_event("subscriber asks for too much")
+    # Who asks for no more than it may notices nothing.
+    publisher = keep(zerorpc.Publisher())
+    publisher.connect(hub.endpoint("in"))
+    wait_until(lambda: publisher.hear(1) or ear.notes, "it is heard")
+    assert hub.statistics()["subscribers"] == 1
 
 
 def numbers(ear: Ear) -> list[int]:

@@ -118,6 +118,20 @@ def test_what_only_methods_have_is_refused_without_them(kind: str) -> None:
         assert problems(ONEWAY.format(kind) + yaml) == [reason]
 
 
+def test_only_subscribers_have_subscriptions() -> None:
+    for yaml in ("limits: {subscriptions: 3}", "limits: {subscription_bytes: 1KiB}"):
+        read(ONEWAY.format("pubsub") + yaml)
+        for kind in ("pipeline", "queue"):
+            (problem,) = problems(ONEWAY.format(kind) + yaml)
+            assert problem.endswith(f"a hub of type {kind} has no use for this")
+
+
+def test_no_pool_has_the_name_of_the_hubs_own() -> None:
+    """Its workers would have been those of the other, and its endpoint nobody's."""
+    (problem,) = problems(TALK + "pools: {default: {out: ipc://c, methods: 'a_*'}}")
+    assert problem.startswith("foo.yml:4:9: pools.default: 'default' is the pool of all other")
+
+
 @pytest.mark.parametrize("kind", ["pubsub", "pipeline"])
 def test_workers_that_are_sent_no_calls_have_no_weight(kind: str) -> None:
     for key in ("weight: 2", "backup: true"):
