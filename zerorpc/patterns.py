@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from zerorpc.errors import (
+    LocalProtocolError,
     LostRemote,
     Overloaded,
     RemoteError,
@@ -24,6 +25,9 @@ from zerorpc.wire import DRAINING, ERR, OK, STREAM, STREAM_DONE, Event
 _OWN_FRAMES = frozenset(
     ("zerorpc.serving", "zerorpc.patterns", "zerorpc.oneway", "zerorpc.methods")
 )
+
+# What the packing of a value raises: those of MessagePack, and ours where it is too large.
+_UNSENDABLE = (TypeError, ValueError, OverflowError, LocalProtocolError)
 
 
 class Answering(Protocol):
@@ -44,7 +48,7 @@ class ReqRep:
         result = functor(*args)
         try:
             answering.finish(OK, [result])
-        except (TypeError, ValueError, OverflowError) as error:
+        except _UNSENDABLE as error:
             _explain(error, f"what {_name_of(functor)} returned", result)
             raise
 
@@ -73,7 +77,7 @@ class ReqStream:
             for item in iterator:
                 try:
                     send(STREAM, item)
-                except (TypeError, ValueError, OverflowError) as error:
+                except _UNSENDABLE as error:
                     _explain(error, f"an item of {_name_of(functor)}")
                     raise
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import gevent
@@ -147,6 +148,26 @@ def test_an_answer_that_is_too_large_is_an_error_of_its_call(serve: Serve, dial:
     with pytest.raises(zerorpc.RemoteError) as caught:
         client.zeros(3 << 19)
     assert caught.value.name == "RemoteProtocolError"
+    assert client.zeros(5) == bytes(5)
+
+
+def test_a_result_above_the_servers_own_limit_names_its_method(serve: Serve, dial: Dial) -> None:
+    """And no file of the library, whose frames say nothing about the method (B34)."""
+    server = serve(
+        {"zeros": bytes, "items": zerorpc.stream(lambda: [bytes(2000)])},
+        limits=zerorpc.Limits(event_bytes=1000),
+    )
+    client = dial(server)
+    calls: dict[str, Callable[[], Any]] = {
+        "what bytes returned": lambda: client.zeros(2000),
+        "an item of <lambda>": client.items,
+    }
+    for what, call in calls.items():
+        with pytest.raises(zerorpc.RemoteError) as caught:
+            list(call())
+        assert caught.value.name == "LocalProtocolError"
+        assert caught.value.msg.startswith(f"{what} cannot travel: event of 2")
+        assert ".py" not in str(caught.value)
     assert client.zeros(5) == bytes(5)
 
 
