@@ -8,6 +8,11 @@ import sys
 
 import pytest
 
+import zerorpc
+from tests.integration.faults.processes import ServerProcess, memory_bytes
+from tests.integration.faults.raw_peer import RawPeer
+from tests.integration.running import FAR_AWAY, wait_until
+
 # `hblks`, the fourth field of glibc's own account: blocks that come straight from the system.
 _PROGRAM = """
 import ctypes, sys
@@ -37,9 +42,12 @@ _LARGE = "codec.request(b'x' * 32, 'echo', [b'x' * 100_000], None)"
 _SMALL = "codec.request(b'x' * 32, 'echo', [b'x' * 10_000], None)"
 
 
-@pytest.mark.skipif(
+ON_GLIBC = pytest.mark.skipif(
     not os.confstr_names.get("CS_GNU_LIBC_VERSION"), reason="the rule is one of glibc"
 )
+
+
+@ON_GLIBC
 @pytest.mark.parametrize(
     ("what", "fresh"),
     [
@@ -57,3 +65,22 @@ def test_large_blocks_are_kept_once_an_event_was_large(what: str, fresh: int) ->
     command = [sys.executable, "-c", _PROGRAM, what]
     ran = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert (ran.stdout.strip(), ran.stderr) == (str(fresh), "")
+
+
+@ON_GLIBC
+def test_the_memory_of_many_lost_calls_goes_back_to_the_system() -> None:
+    """Beside what a thousand greenlets take, which are kept for the next burst."""
+    calls = 10_000
+    with (
+        ServerProcess(heartbeat=FAR_AWAY) as server,
+        zerorpc.Client(server.endpoint, heartbeat=FAR_AWAY) as observer,
+    ):
+        observer.echo(1)
+        before = memory_bytes(server.pid)
+        with RawPeer(server.endpoint, RCVHWM=0, SNDHWM=0) as raw:
+            for _ in range(calls):
+                raw.send("slow", [FAR_AWAY])
+            wait_until(lambda: observer.counters()["running"] == calls + 1, "all are running")
+            assert memory_bytes(server.pid) > before + (64 << 20)
+        wait_until(lambda: memory_bytes(server.pid) < before + (40 << 20), "it is given back")
+        assert observer.counters()["running"] == 1

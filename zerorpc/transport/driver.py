@@ -357,7 +357,9 @@ class Driver:
                 self.hub.handle_error(channel, *sys.exc_info())
 
     def _on_gone(self, identities: set[bytes]) -> None:
-        self._perform(self.multiplexer.lose(identities, "its connection broke"))
+        step = self.multiplexer.lose(identities, "its connection broke")
+        cast(RouterPump, self.pump).forget_peers(identities, len(step.woken))
+        self._perform(step)
 
     def _on_connection(self, is_up: bool, endpoint: str) -> None:
         self.connections += 1 if is_up else -1
@@ -415,7 +417,7 @@ class Driver:
         step = self.multiplexer.on_deadline(now, is_silence_certain=is_certain)
         self._leave_if_silent(step)
         if step.lost:
-            cast(RouterPump, self.pump).forget_peers(step.lost)
+            cast(RouterPump, self.pump).forget_peers(step.lost, len(step.woken))
         self._perform(step)
         if not self._is_server and self.pump.queued > 2 * len(self.multiplexer.channels):
             self.pump.forget_lapsed()

@@ -47,6 +47,8 @@ _LARGE_AT_LEAST = 1024
 # takes milliseconds, and peers that come and go would have everybody wait for it each time.
 _WORTH_RETURNING_BYTES = 16 << 20
 _RETURN_AFTER_S = 1.0
+# What a call takes that is being served: its channel, and the greenlet of its handler.
+_CALL_BYTES = 10_000
 # With so many peers that libzmq holds large messages for, those that took them are looked for.
 _HOLDING_UNSEEN = 64
 
@@ -198,15 +200,19 @@ class RouterPump(Pump):
             gone, self._gone = self._gone, set()
             self._on_gone(gone)
 
-    def forget_peers(self, identities: Set[bytes]) -> None:
-        """Let go of what waits here for peers that are lost."""
+    def forget_peers(self, identities: Set[bytes], calls: int) -> None:
+        """Let go of what waits here for peers that are lost, as so many of their calls are."""
         self._forget(*identities & self._parked.keys())
+        self._count_dropped(calls * _CALL_BYTES)
 
     def _forget(self, *identities: bytes) -> None:
-        before = self._dropped_bytes
         for identity in identities:
             del self._parked[identity]
-            self._dropped_bytes += self._parked_bytes.pop(identity)
+            self._count_dropped(self._parked_bytes.pop(identity))
+
+    def _count_dropped(self, size: int) -> None:
+        before = self._dropped_bytes
+        self._dropped_bytes += size
         if before < _WORTH_RETURNING_BYTES <= self._dropped_bytes:
             end_watcher(self._returning)
             self._returning = self._loop.timer(_RETURN_AFTER_S)
