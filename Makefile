@@ -14,7 +14,7 @@ PYTEST_ARGS ?=
 IN_PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 # The trees that exist, in the order in which a reader meets them.
-TREES   := $(wildcard zerorpc daemons demo benchmarks fuzz tests)
+TREES   := $(wildcard zerorpc zerorpc_commands daemons demo benchmarks fuzz tests)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

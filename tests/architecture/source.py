@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 LIBRARY = ("zerorpc",)
-CODE = ("zerorpc", "daemons", "demo", "benchmarks", "fuzz")
+CODE = ("zerorpc", "zerorpc_commands", "daemons", "demo", "benchmarks", "fuzz")
 TESTS = ("tests",)
 # Folders below a tree that hold no source of ours.
 FOREIGN = {"node_modules", "__pycache__"}

@@ -1,0 +1,31 @@
+"""Where the commands begin, before anything of the library is loaded.
+
+That takes a quarter of a second, in which Ctrl-C would show the traceback of some import.
+"""
+
+from __future__ import annotations
+
+import importlib
+import signal
+
+
+def client() -> int:
+    """Run `zerorpc-client`, or `zerorpc`; returns the exit status."""
+    return _run("zerorpc.cli")
+
+
+def hub() -> int:
+    """Run `zerorpc-hub`; returns the exit status."""
+    return _run("zerorpc_hub.__main__")
+
+
+def _run(module: str) -> int:
+    # Only from Python's own handler: who starts us in the background may have Ctrl-C ignored.
+    is_ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if is_ours:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    main = importlib.import_module(module).main
+    if is_ours:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    status: int = main()
+    return status
