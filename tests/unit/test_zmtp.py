@@ -228,6 +228,24 @@ def test_narrower_bounds_refuse_what_was_begun_under_wider_ones() -> None:
         moved(session, max_message_bytes=8000)
 
 
+@pytest.mark.parametrize(
+    ("pieces", "size"),
+    [
+        ([b"\0\x0abegun"], 2 + 5),
+        ([frame_header(200_000, False)], 0),
+        ([frame_header(200_000, False) + b"x" * 10, b"y" * 5], 15),
+        ([frame_header(200_000, False), b"x" * 100_000, b"y" * 50_000], 150_000),
+    ],
+)
+def test_what_is_not_whole_can_be_forgotten(pieces: list[bytes], size: int) -> None:
+    session = ready()
+    session.receive(frame_header(7, True) + b"a frame")
+    for piece in pieces:
+        session.receive(piece)
+    assert session.forget() == 7 + size
+    assert (session.missing, session.forget(), session.export().partial) == (0, 0, b"")
+
+
 def test_a_failed_session_goes_nowhere() -> None:
     session = ready()
     refused(session, b"\xff\xff")

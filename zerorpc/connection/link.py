@@ -42,8 +42,6 @@ _STUFFED = 900
 _STUFFED_FACTOR = 20
 # Of the time from the first PING to the verdict whoever was asked late has this share.
 _LEAST_TO_ANSWER = 0.5
-# Giving back what a peer has left unread takes a few milliseconds.
-_WORTH_RETURNING_BYTES = 1 << 20
 # A full connection is drained when so much of the bound is left: enough to keep the peer busy
 # while others are told.
 _LOW = 4
@@ -71,8 +69,8 @@ class Owner(Protocol):
 class Connection:
     """One peer at the other end of a socket, which this object owns from now on.
 
-    `session` speaks ZMTP for it; `remote` names the other end. `tag` is the owner's to set,
-    `when_gone` that of whoever made it: called last, when the descriptor is free again.
+    `session` speaks ZMTP for it; `remote` names the other end. `tag` is the owner's to set, until
+    the end; `when_gone` that of whoever made it: called last, when the descriptor is free again.
 
     With `handed` it goes on where another process was: `go_on` is to be called then, when its owner
     knows it again. Raises `ZmtpError` where the bounds of `session` are narrower.
@@ -262,11 +260,12 @@ class Connection:
                 self.close("internal_error")
 
     def _handle(self, data: bytes) -> None:
-        session, error = self.session, None
+        session, broken = self.session, ""
         try:
             messages = session.receive(data)
         except ZmtpError as raised:
-            messages, error = raised.messages, raised
+            # Not the error itself: it would know this frame, and so the connection never go.
+            messages, broken = raised.messages, raised.reason
         if answers := session.take_output():
             self.command(answers)
         if not self.was_ready and session.peer is not None:
@@ -274,8 +273,8 @@ class Connection:
             self.owner.on_ready(self)
         if messages and self.is_open:
             self.owner.on_messages(self, messages)
-        if error is not None:
-            self.finish(error.reason)
+        if broken:
+            self.finish(broken)
 
     def pause(self) -> None:
         """Read no more until as many `resume` have come; the peer then meets its own limits."""
@@ -358,6 +357,7 @@ class Connection:
         self._until = time.monotonic() + self._patience.farewell
         if self._pauses:  # the peer's end of the stream is to be seen
             self._reader.start(self._read)
+        self._board.left_bytes += self.session.forget()
         self.owner.on_closed(self, reason)
         self.flush()
         if not self.backlog:
@@ -382,9 +382,11 @@ class Connection:
         self._board.closed[self._ending or reason] += 1
         if not self._ending:
             self.owner.on_closed(self, reason)
-        if self.backlog.size >= _WORTH_RETURNING_BYTES:
-            self._board.has_left_memory = True
+        self._board.left_bytes += self.backlog.size + self.session.forget()
         self.when_gone()
+        # They know this connection in turn, and what it holds would stay until cycles are looked
+        # for: a daemon that makes few objects hardly ever does.
+        self.tag, self.count_unread, self.when_gone = None, _none, _nothing
 
     # -- moving to another process -----------------------------------------------------------
 

@@ -20,6 +20,8 @@ from zerorpc.memory import return_freed_memory
 # A look that comes so many times later than it should tells that the process stood still.
 _STALL = 2.0
 _MOST_LATE = 3
+# Giving back what connections have left takes a few milliseconds.
+_WORTH_RETURNING_BYTES = 1 << 20
 
 
 class Line(Protocol):
@@ -39,14 +41,14 @@ class Switchboard:
     """The connections of one owner: flushed together, and watched together.
 
     `scan` is how often all are looked at: what is due is noticed so many seconds later at most.
-    `closed` counts the reasons for which connections ended. Whoever leaves much memory behind sets
-    `has_left_memory`: the system gets it back with the next look.
+    `closed` counts the reasons for which connections ended, `left_bytes` what they held at their
+    end: where that is much, the system gets it back with the next look.
     """
 
     def __init__(self, scan: float = 0.5) -> None:
         self.connections: set[Line] = set()
         self.closed: Counter[str] = Counter()
-        self.has_left_memory = False
+        self.left_bytes = 0
         self.loop = gevent.get_hub().loop
         self._unflushed: list[Line] = []
         self._scan_every, self._last_scan, self._late = scan, time.monotonic(), 0
@@ -83,6 +85,6 @@ class Switchboard:
         # A copy: whoever is closed meanwhile leaves the set.
         for connection in list(self.connections):
             connection.check(now, is_fair=is_fair)
-        if self.has_left_memory:
-            self.has_left_memory = False
+        if self.left_bytes >= _WORTH_RETURNING_BYTES:
+            self.left_bytes = 0
             return_freed_memory()

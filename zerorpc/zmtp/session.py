@@ -329,6 +329,16 @@ class Session:
         elif self._is_publisher and name in (b"SUBSCRIBE", b"CANCEL"):
             messages.append([b"%c%b" % (name == b"SUBSCRIBE", body)])
 
+    def forget(self) -> int:
+        """Let go of what was received of a message that is not whole; returns its size in bytes.
+
+        For when the connection is over: no more may be received.
+        """
+        size = self._size + sum(map(len, self._pieces)) + len(self._tail)
+        self._frames, self._pieces, self._tail = [], [], b""
+        self._size = self._missing = 0
+        return size
+
     # -- moving to another process -----------------------------------------------------------
 
     def export(self) -> Snapshot:

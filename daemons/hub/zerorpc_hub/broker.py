@@ -44,6 +44,9 @@ _FINAL = frozenset((_OK, _ERR, b"STREAM_DONE"))
 _CONTROL_PREFIX = b"_zpc_"
 _HEARTBEAT = b"_zpc_hb"
 _CLOSE = b"_zpc_close"
+# Of routing frames, as `is_long_envelope` counts them. Eight hops with the longest ids that ZeroMQ
+# has come to 2.6 kB; each call keeps its own until it ends, so that a server's bound is too wide.
+_ENVELOPE_BYTES = 4096
 
 
 class Broker:
@@ -205,7 +208,7 @@ class Broker:
         """Tell whether a message is dropped, as its routing frames are more than hubs add."""
         # They would be kept, said again with each answer, and sent to one who drops them as well.
         is_usual = len(frames) == 2 and not frames[0]
-        if is_usual or not is_long_envelope(frames):
+        if is_usual or not is_long_envelope(frames, _ENVELOPE_BYTES):
             return False
         self.switch.traffic.dropped["long_envelope"] += 1
         return True
@@ -313,7 +316,8 @@ class Broker:
         out, pool = switch.out, switch.pools[worker.pool_index]
         ended: list[Call] = []
         for frames in messages:
-            if (len(frames) != 3 or frames[1]) and self._is_too_long(frames):
+            # Without our token, or what came from the client might be too long on its way back.
+            if (len(frames) != 3 or frames[1]) and self._is_too_long(frames[1:]):
                 continue
             call = calls.get(frames[0])  # type: ignore[arg-type]  # small frames come as bytes
             if call is None:

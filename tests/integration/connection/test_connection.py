@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import socket
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,8 @@ import zmq.green as zmq
 
 from tests.integration.connection.ends import Ear, Place, place, raw, read_all
 from tests.integration.running import wait_until
+from zerorpc.connection import Dialer, switchboard
+from zerorpc.zmtp import Session
 
 LARGE = b"x" * (5 << 20)
 # A libzmq peer that lives until its standard input ends.
@@ -100,9 +105,127 @@ def test_a_peer_that_takes_nothing_is_closed_at_its_bound() -> None:
         assert ear.reasons == ["slow_reader"]
         assert here.board.closed == {"slow_reader": 1}
         # The system gets back what was queued for it, with the next look at all connections.
-        assert here.board.has_left_memory
-        wait_until(lambda: not here.board.has_left_memory, "the memory is given back")
+        assert here.board.left_bytes > 10 << 20
+        wait_until(lambda: not here.board.left_bytes, "the memory is given back")
         silent.close()
+
+
+# A message of two frames, of which the second one is not whole.
+PARTIAL = b"\1\5first\2" + (10 << 20).to_bytes(8, "big") + LARGE
+
+
+@pytest.mark.parametrize("is_at_once", [True, False])
+def test_a_part_of_a_message_goes_with_its_connection(
+    monkeypatch: pytest.MonkeyPatch, *, is_at_once: bool
+) -> None:
+    returned: list[int] = []
+    monkeypatch.setattr(switchboard, "return_freed_memory", lambda: returned.append(1))
+    with place(scan=0.02) as here:
+        ear = Ear()
+        speaks = raw(here.listen(ear).endpoint)
+        speaks.sendall(GREETING + PARTIAL)
+        connection = ear.await_ready()
+        wait_until(lambda: connection.session.missing == 5 << 20, "all of it is read")
+        assert not returned
+        if is_at_once:
+            connection.close("kicked")
+        else:
+            connection.finish("kicked")  # its peer may take its time to hang up, too
+            assert connection.is_open
+        assert here.board.left_bytes == len(b"first") + len(LARGE)
+        assert connection.session.forget() == 0
+        wait_until(lambda: returned, "the memory is given back")
+        assert (returned, here.board.left_bytes) == ([1], 0)
+        speaks.close()
+
+
+def test_memory_is_given_back_only_where_it_is_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    returned: list[int] = []
+    monkeypatch.setattr(switchboard, "return_freed_memory", lambda: returned.append(1))
+    with place(scan=0.02) as here:
+        here.board.connections.add(looked := Looked())
+        here.board.left_bytes = (1 << 20) - 1
+        wait_until(lambda: looked.times >= 2, "the first look is over")
+        assert not returned
+        here.board.left_bytes += 1
+        wait_until(lambda: returned, "the memory is given back")
+        here.board.connections.discard(looked)
+
+
+class Looked:
+    """Stands in for a connection, to count how often all are looked at."""
+
+    times = 0
+
+    def flush(self) -> None:
+        """Do nothing: nothing is sent here."""
+
+    def check(self, now: float, *, is_fair: bool) -> None:
+        self.times += 1
+
+    def close(self, reason: str) -> None:
+        """Do nothing: nothing is open here."""
+
+
+@dataclass
+class Customer:
+    """What an owner knows a connection by; the two know each other."""
+
+    peer: Any
+
+
+class Forgetful(Ear):
+    """An owner that keeps no connection after its end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.met: list[weakref.ref[Any]] = []
+
+    def on_ready(self, connection: Any) -> None:
+        self.met.append(weakref.ref(connection.session))
+        connection.tag = customer = Customer(connection)
+        connection.count_unread = lambda: id(customer)
+
+    def on_closed(self, connection: Any, reason: str) -> None:
+        assert connection.tag.peer is connection
+        self.closed.append((None, reason))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"), [(b"", "closed"), (PARTIAL, "closed"), (b"\xff" * 20, "bad_frame")]
+)
+def test_nothing_is_left_of_a_connection_without_a_look_for_cycles(
+    here: Place, said: bytes, reason: str
+) -> None:
+    ear = Forgetful()
+    endpoint = here.listen(ear).endpoint
+    gc.disable()
+    try:
+        with raw(endpoint) as speaks:
+            speaks.sendall(GREETING)
+            wait_until(lambda: ear.met, "a handshake is over")
+            speaks.sendall(said)
+            speaks.shutdown(socket.SHUT_WR)
+            read_all(speaks)
+        wait_until(lambda: here.board.closed == {reason: 1}, f"closed: {reason}")
+        assert ear.met[0]() is None
+    finally:
+        gc.enable()
+
+
+def test_nothing_is_left_of_a_connection_of_a_dialer_that_was_closed_before(here: Place) -> None:
+    ear = Forgetful()
+    endpoint = here.listen(Ear()).endpoint
+    gc.disable()
+    try:
+        dialer = Dialer(here.board, ear, endpoint, lambda: Session("DEALER"), here.patience)
+        wait_until(lambda: ear.met, "a handshake is over")
+        dialer.close()
+        del dialer
+        here.board.close("closed_here")
+        assert ear.met[0]() is None
+    finally:
+        gc.enable()
 
 
 def test_a_full_connection_that_does_not_move_is_closed() -> None:

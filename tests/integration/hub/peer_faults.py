@@ -208,6 +208,7 @@ def _ask_for_ever(raw: RawPeer) -> None:
 
 HELLO = b"\xff\0\0\0\0\0\0\0\x01\x7f"
 GREETING = HELLO + b"\3\1NULL" + bytes(16 + 1 + 31)
+READY = b"\4\x1c\5READY\x0bSocket-Type\0\0\0\6DEALER"
 # By the reasons under which they are counted.
 SPOKEN = {
     "http": b"GET / HTTP/1.1\r\nHost: hub\r\n\r\n",
@@ -239,6 +240,20 @@ def _strangers(size: Size, ground: Ground) -> Facts:
         for each in (*waiting, *speaking):
             each.close()
     return {"silent": silent, "opened_s": opened, "scans": scans}
+
+
+def _half_messages(size: Size, ground: Ground) -> Facts:
+    """Connections that end in the midst of a message, one after the other."""
+    count = size.count(500, 20)
+    said = GREETING + READY + b"\2" + UNSENT.to_bytes(8, "big") + bytes(UNSENT - 1)
+    for _ in range(count):
+        with socket.create_connection(("127.0.0.1", ground.port)) as speaking:
+            speaking.sendall(said)
+            speaking.shutdown(socket.SHUT_WR)
+            while speaking.recv(65536):  # to close before would be a reset, and not all be read
+                pass
+    ground.await_counted("closed", closed=count)
+    return {"half_messages": count}
 
 
 @contextmanager
@@ -273,5 +288,5 @@ def _no_descriptors(size: Size, ground: Ground) -> Facts:
     return {"cpu_while_short_s": spent}
 
 
-ATTACKS = (_clients_that_vanish, _floods, _strangers, _no_descriptors)
+ATTACKS = (_clients_that_vanish, _floods, _strangers, _half_messages, _no_descriptors)
 SCENARIOS = (bad_peers,)

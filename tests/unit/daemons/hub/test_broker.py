@@ -52,7 +52,33 @@ def test_the_envelope_of_another_hub_comes_back() -> None:
     assert envelope == [b"hop", b""]
 
 
-LONG = ([b"x" * 100_000, b""], [b"x" * 100_000], [b""] * 2000, [b"x" * 1000] * 100)
+# As many hops as there may be, each with the longest id that ZeroMQ has.
+DEEP = [b"%d" % hop + b"x" * 254 for hop in range(8)]
+
+
+def test_an_envelope_may_be_as_long_as_any_chain_of_hubs_makes_it() -> None:
+    hub = Hub()
+    client, worker = hub.client(), hub.worker()
+    for call_id, routing in (b"deep", [*DEEP, b""]), (b"long", [b"x" * (4096 - 2 * 64), b""]):
+        hub.from_client(client, [*routing, request("m", call_id=call_id)[1][-1]])
+        (opening,) = hub.take(worker)
+        assert opening[1:-1] == routing
+        # As it was opened: our token is none of it.
+        hub.deliver(
+            hub.broker.from_worker(worker, [[*opening[:-1], event(call_id, "OK", [1])]], hub.now)
+        )
+        ((*envelope, _),) = hub.take(client)
+        assert envelope == routing
+    assert not hub.broker.switch.traffic.dropped
+
+
+LONG = (
+    [b"x" * (4097 - 2 * 64), b""],
+    [b"x" * (4097 - 64)],
+    [b""] * 65,
+    [b"x" * 1000] * 4,
+    [b"x" * 100_000],
+)
 
 
 @pytest.mark.parametrize("routing", LONG)
