@@ -147,6 +147,9 @@ class Restoration:
             pool.latency = state["latency"].get(pool.name, pool.latency)
         # After its calls are there: its place in the balance depends on them.
         for worker, each in zip(self.workers, state["workers"], strict=True):
+            # Client by client they came back; who loses a worker hears of it in the calls' order.
+            oldest = sorted(worker.calls, key=worker.age_of, reverse=True)
+            worker.calls = {token: worker.calls[token] for token in oldest}
             self._join(worker, each["ewma"])
         # In their old order, though maybe before another pool.
         for index, call_id, since in state["queued"]:

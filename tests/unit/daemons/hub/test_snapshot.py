@@ -63,6 +63,16 @@ def test_what_a_worker_s_calls_waited_goes_along_and_a_hub_of_before_said_nothin
     assert (sum(heir.wait), heir.counters.opened) == (0, 2)
 
 
+def test_calls_of_a_worker_stay_in_their_order_whosever_they_are() -> None:
+    old = Hub()
+    first, second = old.client("c1"), old.client("c2")
+    old.worker()
+    for client, name in ((first, "a"), (second, "b"), (first, "c")):
+        old.call(client, name)
+    worker = moved(old, Policy()).workers["w"]
+    assert [call.method.name for call in worker.calls.values()] == ["a", "b", "c"]
+
+
 def test_methods_counted_together_go_to_the_last_pool_if_theirs_is_gone() -> None:
     old = Hub(Policy(pools=pools("gets", "get*")))
     client = old.client()
