@@ -51,17 +51,22 @@ class Ledger:
     def bury(self, worker: Worker) -> None:
         """Keep what a worker did that is gone, under its endpoint."""
         # Without a rate: it has none any more.
-        self._gone[worker.endpoint].add(worker.counters, worker.latency)
+        self._gone[worker.endpoint].add(worker.counters, worker.latency, worker.wait)
 
     def export(self) -> Plain:
         """Return what no broker knows, for the books of another process."""
         return {end: (each.counters.plain(), each.latency) for end, each in self._gone.items()}
 
-    def restore(self, state: Plain, now: float) -> None:
+    def waits(self) -> Plain:
+        """Return more of the same: apart, for hubs of before, which take the other as it was."""
+        return {endpoint: each.wait for endpoint, each in self._gone.items()}
+
+    def restore(self, state: Plain, waits: Plain, now: float) -> None:
         """Go on with these books; the broker has its own state again."""
         for endpoint, (counts, latency) in state.items():
             self.expect(endpoint)
-            self._gone[endpoint].add(Counters.of(counts), latency)
+            wait = waits.get(endpoint, histogram())
+            self._gone[endpoint].add(Counters.of(counts), latency, wait)
         for worker in self._broker.workers:
             self.expect(worker.endpoint)
         # Twice, for a rate looks back over two notes, and nothing of all this is new.
@@ -122,11 +127,11 @@ class Ledger:
     def _of_workers(self, total: Sum, workers: Iterable[Worker], now: float) -> Plain:
         for worker in workers:
             rate = self._rates.per_second(worker, worker.counters.opened, now)
-            total.add(worker.counters, worker.latency, None, rate)
+            total.add(worker.counters, worker.latency, worker.wait, rate)
         # Counted, not derived: calls taken back from a worker ended there in no way.
         row = {"in_flight": sum(worker.load for worker in workers), **total.plain()}
-        # The wait is over when a worker sees a call, and who retries it is the hub.
-        del row["calls"]["retried"], row["wait"]
+        # Who retries a call is the hub.
+        del row["calls"]["retried"]
         return row
 
     def _backs(self, now: float) -> Iterator[tuple[str, Plain]]:
@@ -167,17 +172,12 @@ class Sum:
         self.rate = 0.0
 
     def add(
-        self,
-        counters: Counters,
-        latency: list[int],
-        wait: list[int] | None = None,
-        rate: float = 0.0,
+        self, counters: Counters, latency: list[int], wait: list[int], rate: float = 0.0
     ) -> None:
         """Add a row."""
         self.counters.add(counters)
         add_up(self.latency, latency)
-        if wait is not None:
-            add_up(self.wait, wait)
+        add_up(self.wait, wait)
         self.rate += rate
 
     def join(self, other: Sum) -> None:

@@ -109,6 +109,7 @@ class Worker:
         "slot",
         "turns",
         "until",
+        "wait",
         "weight",
     )
 
@@ -147,6 +148,7 @@ class Worker:
         self.ewma = 0.0
         self.counters = Counters()
         self.latency = histogram()
+        self.wait = histogram()
 
     def number(self) -> bytes:
         """Return the number of one more message for it, as a token."""

@@ -6,16 +6,17 @@ make several hubs in one process.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from zerorpc.connection.address import parse
 from zerorpc.errors import EndpointError
 from zerorpc_daemon.quantities import Bytes, HostPort, Seconds, Unit
+from zerorpc_daemon.rules import Fault, is_known, rule
 from zerorpc_daemon.settings import Admin as AnyAdmin
-from zerorpc_daemon.settings import Section, Settings, wrong
+from zerorpc_daemon.settings import Section, Settings
 from zerorpc_hub.policy import Balance, Policy, PoolPolicy
 
 Kind = Literal["queue", "pubsub", "pipeline"]
@@ -78,11 +79,10 @@ class Way(Section):
     weight: int = Field(1, ge=1, le=1000, description="How many times the calls of weight 1.")
     backup: bool = Field(False, description="Only used while no other worker of its pool can be.")
 
-    @model_validator(mode="after")
-    def _leads_somewhere(self) -> Way:
+    @rule
+    def _leads_somewhere(self) -> Iterator[Fault]:
         if not self.bind and not self.connect:
-            raise ValueError("should have `bind` or `connect`")
-        return self
+            yield "", "should have `bind` or `connect`"
 
 
 Ways = Annotated[tuple[Annotated[Way, BeforeValidator(_way)], ...], BeforeValidator(_listed)]
@@ -106,11 +106,10 @@ class Heartbeat(Section):
     )
     timeout: Seconds = Field(3.0, gt=0, description="A peer silent for so long is dead.")
 
-    @model_validator(mode="after")
-    def _leaves_time_to_answer(self) -> Heartbeat:
+    @rule
+    def _leaves_time_to_answer(self) -> Iterator[Fault]:
         if self.timeout < 2 * self.interval:
-            raise wrong("timeout", "should be at least twice the interval")
-        return self
+            yield "timeout", "should be at least twice the interval"
 
 
 class Limits(Section):
@@ -216,36 +215,42 @@ class Hub(Section):
     retries: Retries = Retries()
     pools: dict[str, Pool] = Field({}, description="Workers for some methods only.")
 
-    @model_validator(mode="after")
-    def _is_complete(self) -> Hub:
-        for key, value in (("in", self.in_), ("out", self.out or self.pools)):
+    @rule
+    def _is_complete(self) -> Iterator[Fault]:
+        # Where pools mean nothing, they are no way out either.
+        ways = self.out or (self.pools if "pools" not in self._meaningless() else ())
+        for key, value in (("in", self.in_), ("out", ways)):
             if not value and self._is_meant():
-                raise wrong(key, "is required")
-        return self
+                yield key, "is required"
 
-    @model_validator(mode="after")
-    def _has_what_its_type_has(self) -> Hub:
+    @rule
+    def _has_what_its_type_has(self) -> Iterator[Fault]:
         # Compared with the defaults: what `--dump-config` prints has every key.
-        for key in _MEANINGLESS[self.type]:
+        for key in self._meaningless():
             if not _is_default(self, key):
                 is_of_methods = key in _OF_METHODS
                 reason = "looks at no methods" if is_of_methods else "has no use for this"
-                raise wrong(key, f"a hub of type {self.type} {reason}")
-        for way in self.out if self.type != "queue" else ():
+                yield key, f"a hub of type {self.type} {reason}"
+
+    @rule
+    def _weighs_workers_where_it_balances(self) -> Iterator[Fault]:
+        is_balancing = self.type == "queue" or not is_known(self.type)
+        for way in () if is_balancing else filter(is_known, self.out):
             for key in ("weight", "backup"):
                 if not _is_default(way, key):
-                    raise wrong("out", f"a hub of type {self.type} has no use for `{key}`")
-        return self
+                    yield "out", f"a hub of type {self.type} has no use for `{key}`"
 
-    @model_validator(mode="after")
-    def _names_its_pools_apart(self) -> Hub:
+    @rule
+    def _names_its_pools_apart(self) -> Iterator[Fault]:
         if _OTHERS in self.pools:
             reason = f"{_OTHERS!r} is the pool of all other methods, which `out` above makes"
-            raise wrong(f"pools.{_OTHERS}", reason)
-        return self
+            yield f"pools.{_OTHERS}", reason
 
     def _is_meant(self) -> bool:
         return True
+
+    def _meaningless(self) -> tuple[str, ...]:
+        return _MEANINGLESS[self.type] if is_known(self.type) else ()
 
     def policy(self, name: str) -> Policy:
         """Return what the broker needs to know."""
@@ -290,7 +295,7 @@ def _is_default(section: Section, key: str) -> bool:
     name, _, rest = key.partition(".")
     value = getattr(section, name)
     if rest:
-        return _is_default(value, rest)
+        return not is_known(value) or _is_default(value, rest)
     return bool(value == type(section).model_fields[name].default)
 
 
@@ -311,15 +316,13 @@ class Config(Settings, Hub):
     admin: Admin = Admin()
     hubs: dict[str, Hub] = Field({}, description="Several hubs in one process, by name.")
 
-    @model_validator(mode="after")
-    def _is_one_or_several(self) -> Config:
+    @rule
+    def _is_one_or_several(self) -> Iterator[Fault]:
         # Compared with the defaults: what `--dump-config` prints has every key.
-        fields = Hub.model_fields
-        own = [name for name in fields if getattr(self, name) != fields[name].default]
-        if self.hubs and own:
-            name = own[0]
-            raise wrong(Hub.model_fields[name].alias or name, "belongs into one of `hubs`")
-        return self
+        is_several = is_known(self.hubs) and self.hubs
+        for name, info in Hub.model_fields.items() if is_several else ():
+            if getattr(self, name) != info.default:
+                yield info.alias or name, "belongs into one of `hubs`"
 
     def _is_meant(self) -> bool:
         return not self.hubs

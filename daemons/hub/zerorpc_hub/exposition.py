@@ -93,10 +93,10 @@ class Exposition:
             self._counter(f"{kind}_calls_ended", text, count, outcome=outcome, **labels)
         text = "From a call's coming to its last answer; of workers, from its going out."
         self._histogram(f"{kind}_latency_seconds", text, row["latency"], labels)
-        # Workers see a call when its wait is over.
-        if "wait" in row:
-            text = "How long calls waited for a worker."
-            self._histogram(f"{kind}_wait_seconds", text, row["wait"], labels)
+        text = "How long calls waited for a worker; of workers, those that it got."
+        self._histogram(f"{kind}_wait_seconds", text, row["wait"], labels)
+        # Who retries a call is the hub.
+        if "retried" in calls:
             text = "Calls sent to a second worker."
             self._counter(f"{kind}_calls_retried", text, calls["retried"], **labels)
 

@@ -122,7 +122,11 @@ class CallTraffic(Traffic):
 
     def export(self, number: Callable[[Connection], int]) -> dict[str, Any]:
         """Return calls, workers and counters as plain data."""
-        return {"broker": snapshot.export(self.broker, number), "ledger": self.ledger.export()}
+        return {
+            "broker": snapshot.export(self.broker, number),
+            "ledger": self.ledger.export(),
+            "waits": self.ledger.waits(),
+        }
 
     def restore(self, state: dict[str, Any], connections: Mapping[int, Connection]) -> None:
         """Go on with them."""
@@ -132,7 +136,7 @@ class CallTraffic(Traffic):
             client.peer.tag = client
         for worker in restored.workers:
             _tie(worker.peer, worker)
-        self.ledger.restore(state["ledger"], now)
+        self.ledger.restore(state["ledger"], state.get("waits", {}), now)
         self.relay.send(restored.sends)
         self.arm()
 

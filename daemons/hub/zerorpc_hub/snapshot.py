@@ -12,7 +12,7 @@ from typing import Any
 from zerorpc_hub.broker import Broker
 from zerorpc_hub.calls import Call, Client, Frames, Worker
 from zerorpc_hub.keeping import held_bytes
-from zerorpc_hub.statistics import Counters, Method, Traffic
+from zerorpc_hub.statistics import Counters, Method, Traffic, histogram
 from zerorpc_hub.switch import Send
 
 Plain = dict[str, Any]
@@ -110,6 +110,7 @@ def _worker(worker: Worker, broker: Broker, number: Number) -> Plain:
         "ewma": worker.ewma,
         "counters": worker.counters.plain(),
         "latency": worker.latency,
+        "wait": worker.wait,
         # No one but the worker knows them any more: all that is needed is to wait for their end.
         "orphans": [(token, call.heard, call.gap) for token, call in worker.orphans.items()],
         **{name: getattr(worker, name) for name in _OF_WORKER},
@@ -146,6 +147,9 @@ class Restoration:
             pool.latency = state["latency"].get(pool.name, pool.latency)
         # After its calls are there: its place in the balance depends on them.
         for worker, each in zip(self.workers, state["workers"], strict=True):
+            # Client by client they came back; who loses a worker hears of it in the calls' order.
+            oldest = sorted(worker.calls, key=worker.age_of, reverse=True)
+            worker.calls = {token: worker.calls[token] for token in oldest}
             self._join(worker, each["ewma"])
         # In their old order, though maybe before another pool.
         for index, call_id, since in state["queued"]:
@@ -164,6 +168,8 @@ class Restoration:
         self._switch.assign(worker, state["pool"])
         _fill(worker.counters, state["counters"])
         worker.latency[:] = state["latency"]
+        # Hubs of before did not count it.
+        worker.wait[:] = state.get("wait") or histogram()
         nobody = Client(None, "", "", {})
         nothing = Method(b"", worker.pool_index, is_idempotent=False)
         for token, heard, gap in state["orphans"]:

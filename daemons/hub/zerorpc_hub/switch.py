@@ -132,7 +132,9 @@ class Switch:
             worker.handed += len(call.later)
             self.out.extend((worker.peer, [token, *each]) for each in call.later)
         worker.counters.opened += 1
-        call.method.wait[bucket_of(now - call.opened)] += 1
+        bucket = bucket_of(now - call.opened)
+        call.method.wait[bucket] += 1
+        worker.wait[bucket] += 1
         if worker.most is not None:
             self.review(worker)
         self.kept.count(call)
@@ -158,6 +160,7 @@ class Switch:
         method.counters.opened += 1
         method.wait[0] += 1
         worker.counters.opened += 1
+        worker.wait[0] += 1
         worker.handed = handed = worker.handed + 1
         call.token = token = (handed % NUMBERS).to_bytes(5, "big")
         call.worker, call.attempts = worker, 1

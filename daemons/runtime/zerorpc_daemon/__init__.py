@@ -13,10 +13,11 @@ from zerorpc_daemon.listener import listen, tcp_socket
 from zerorpc_daemon.problems import ConfigError, Place, Problem, did_you_mean
 from zerorpc_daemon.program import Exit, Program
 from zerorpc_daemon.quantities import Address, Bytes, HostPort, Seconds, Unit
-from zerorpc_daemon.settings import Admin, Log, Section, Settings, wrong
+from zerorpc_daemon.rules import Fault, is_known, rule
+from zerorpc_daemon.settings import Admin, Log, Section, Settings
 
 __all__ = [
-    "Admin", "Log", "Section", "Settings", "wrong",
+    "Admin", "Log", "Section", "Settings", "Fault", "is_known", "rule",
     "Address", "Bytes", "HostPort", "Seconds", "Unit",
     "ConfigError", "Place", "Problem", "did_you_mean",
     "Command", "Core", "Refused", "Replace", "StartError",

@@ -32,7 +32,8 @@ def named_fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
 
 def keys_at(model: type[BaseModel], path: Path) -> list[str]:
     """Return the keys that a model allows at a path."""
-    return [key for each in types_at(model, path) if is_model(each) for key in named_fields(each)]
+    types = [one for each in types_at(model, path) for one in (each, *_items(each))]
+    return [key for each in types if is_model(each) for key in named_fields(each)]
 
 
 def types_at(model: type[BaseModel], path: Path) -> list[Any]:
@@ -65,6 +66,14 @@ def _below(annotation: Any, step: str | int) -> list[Any]:
     arguments = get_args(annotation)
     if get_origin(annotation) is dict and len(arguments) == 2:
         return _alternatives(arguments[1])
+    items = _items(annotation)
+    # A list may have one item that stands there alone, whose keys are those of the list then.
+    return items if isinstance(step, int) else [at for each in items for at in _below(each, step)]
+
+
+def _items(annotation: Any) -> list[Any]:
+    """Return the types that a value may have in a list of one annotated so."""
+    arguments = () if get_origin(annotation) is dict else get_args(annotation)
     return [each for argument in arguments for each in _alternatives(argument)]
 
 

@@ -53,8 +53,14 @@ class ConfigError(Exception):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return what to append to a reason when `word` is probably one of the `known` misspelt."""
+    meant = closest(word, known)
+    return "" if meant is None else f"; did you mean {meant!r}?"
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """Return which of the `known` a word is probably meant to be, None where it is like none."""
     close = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return close[0] if close else None
 
 
 def _printable(text: str) -> str:

@@ -6,13 +6,23 @@ description, default and unit end up in docs/configuration.md.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, SecretStr, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    SecretStr,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from zerorpc_daemon.quantities import Address, HostPort, Seconds
+from zerorpc_daemon.rules import ASKED_LATER, Fault, broken, rule
 
 Level = Literal["debug", "info", "warning", "error"]
 LEVELS = get_args(Level)
@@ -49,10 +59,13 @@ class Section(BaseModel):
         _make_scalars_strict(schema)
         return schema
 
-
-def wrong(key: str, reason: str) -> PydanticCustomError:
-    """Return what a model's validator raises so that the problem stands at a key of that model."""
-    return PydanticCustomError("wrong", "{reason}", {"key": key, "reason": reason})
+    @model_validator(mode="after")
+    def _holds_its_rules(self, info: ValidationInfo) -> Section:
+        # For whoever makes one by itself. Of a file, all that is broken is told, not the first.
+        if info.context != ASKED_LATER:
+            for key, reason in broken(self):
+                raise PydanticCustomError("rule", "{reason}", {"key": key, "reason": reason})
+        return self
 
 
 class Log(Section):
@@ -88,14 +101,16 @@ class Admin(Section):
         None, description="A file whose first line is the token; its end of line is left out."
     )
 
-    @model_validator(mode="after")
-    def _is_guarded(self) -> Admin:
+    @rule
+    def _has_one_token(self) -> Iterator[Fault]:
         if self.token is not None and self.token_file is not None:
-            raise wrong("token_file", "there is a `token` already")
+            yield "token_file", "there is a `token` already"
+
+    @rule
+    def _is_guarded(self) -> Iterator[Fault]:
         is_open = self.bind is not None and not Address.parse(self.bind).is_loopback
         if is_open and self.token is None and self.token_file is None:
-            raise wrong("bind", "others than this machine can connect: give a token or token_file")
-        return self
+            yield "bind", "others than this machine can connect: give a token or token_file"
 
 
 class Settings(Section):

@@ -1,7 +1,7 @@
 """A document held against a model: an instance, or every problem at its place.
 
-Sans-IO. pydantic finds what is wrong; this module finds out where, and says it in the words of
-someone who reads a file, not a stack of types.
+Sans-IO. pydantic and the rules of sections find what is wrong; this module finds out where, and
+says it in the words of someone who reads a file, not a stack of types.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from zerorpc_daemon.document import Document, Path, dotted
 from zerorpc_daemon.fields import keys_at, types_at
-from zerorpc_daemon.problems import ConfigError, Place, Problem, did_you_mean
+from zerorpc_daemon.lenient import models_of, part_of
+from zerorpc_daemon.problems import ConfigError, Place, Problem, closest, did_you_mean
+from zerorpc_daemon.rules import ASKED_LATER, UNKNOWN, broken, surely_broken
 from zerorpc_daemon.scalars import surprise
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -37,7 +39,7 @@ _KINDS = {
     "none_required": "null",
 }
 # Problems of a key, whatever its value.
-_OF_THE_KEY = {"extra_forbidden", "wrong"}
+_OF_THE_KEY = {"extra_forbidden"}
 # What pydantic's sentences begin with, and what it adds where a type has several steps.
 _SUBJECT = re.compile(r"^(Input|Value|String|Path) | after validation, not \d+$")
 # More of a value does not help to find it.
@@ -56,23 +58,73 @@ class _Finding:
 def validate(document: Document, model: type[Model]) -> Model:
     """Return the model's instance of a document; raises `ConfigError` with all problems."""
     findings: list[_Finding] = []
-    instance: Model | None = None
+    instance: Any = None
     try:
-        instance = model.model_validate(document.value)
+        # Without rules, which need not have everything right to find what is wrong.
+        instance = model.model_validate(document.value, context=ASKED_LATER)
     except ValidationError as error:
         findings = [_finding(document, each) for each in error.errors(include_url=False)]
-    problems = [*document.problems, *_problems(document, model, findings)]
-    if problems or instance is None:
+    guesses = _guesses(document, model, findings)
+    told = [*document.problems, *_problems(document, model, findings, guesses)]
+    if told:
+        instance = part_of(model, _with_unknown(document, guesses))
+    problems = told + _broken_rules(document, instance, guesses, is_whole=not told)
+    if problems:
         raise ConfigError(problems)
-    return instance
+    return cast("Model", instance)
 
 
 def _finding(document: Document, error: Mapping[str, Any]) -> _Finding:
     path = _path_in(document, error["loc"], is_absent=error["type"] == "missing")
-    key = (error.get("ctx") or {}).get("key")
-    if error["type"] == "wrong" and key:
-        path = (*path, *str(key).split("."))
     return _Finding(path, error["type"], error)
+
+
+def _guesses(
+    document: Document, model: type[BaseModel], findings: list[_Finding]
+) -> frozenset[Path]:
+    """Return the paths that misspelt keys are probably meant to be: nobody should miss them."""
+    close = (
+        (each.path[:-1], closest(str(each.path[-1]), keys_at(model, each.path[:-1])))
+        for each in findings
+        if each.kind == "extra_forbidden"
+    )
+    paths = {(*above, key) for above, key in close if key is not None}
+    return frozenset(paths.difference(document.entries))
+
+
+def _with_unknown(document: Document, guesses: frozenset[Path]) -> Any:
+    """Return the document's value with what it has at places of which nothing can be said."""
+    unknown = document.refused
+    guessed: dict[Path, dict[Any, Any]] = {}
+    for each in guesses:
+        guessed.setdefault(each[:-1], {})[each[-1]] = UNKNOWN
+
+    def copied(value: Any, path: Path) -> Any:
+        if path in unknown:
+            return UNKNOWN
+        if isinstance(value, list):
+            return [copied(each, (*path, at)) for at, each in enumerate(value)]
+        if not isinstance(value, dict):
+            return value
+        known = {key: copied(each, (*path, key)) for key, each in value.items()}
+        return known | guessed.get(path, {})
+
+    return copied(document.value, ())
+
+
+def _broken_rules(
+    document: Document, instance: Any, guesses: frozenset[Path], *, is_whole: bool
+) -> list[Problem]:
+    find = broken if is_whole else surely_broken
+    problems: dict[tuple[Path, str], Problem] = {}
+    for loc, section in models_of(instance):
+        above = _path_in(document, loc, is_absent=False)
+        for key, reason in find(section):
+            path = (*above, *key.split(".")) if key else above
+            place = _place(document, path, is_of_key=bool(key))
+            if path not in guesses:
+                problems[path, reason] = Problem(place, dotted(path), reason)
+    return list(problems.values())
 
 
 def _path_in(document: Document, loc: Path, *, is_absent: bool) -> Path:
@@ -86,15 +138,23 @@ def _path_in(document: Document, loc: Path, *, is_absent: bool) -> Path:
 
 
 def _problems(
-    document: Document, model: type[BaseModel], findings: list[_Finding]
+    document: Document,
+    model: type[BaseModel],
+    findings: list[_Finding],
+    guesses: frozenset[Path],
 ) -> list[Problem]:
     by_path: dict[Path, list[_Finding]] = {}
     for finding in findings:
         by_path.setdefault(finding.path, []).append(finding)
+    teller = _Teller(document, model)
     return [
-        Problem(_place(document, path, found), dotted(path), _Teller(document, model).reason(found))
+        Problem(
+            _place(document, path, is_of_key=found[0].kind in _OF_THE_KEY),
+            dotted(path),
+            teller.reason(found),
+        )
         for path, found in by_path.items()
-        if path not in document.refused and not _is_explained(path, found, by_path)
+        if path not in document.refused | guesses and not _is_explained(path, found, by_path)
     ]
 
 
@@ -108,10 +168,10 @@ def _is_explained(path: Path, found: list[_Finding], by_path: Mapping[Path, Any]
     )
 
 
-def _place(document: Document, path: Path, found: list[_Finding]) -> Place:
+def _place(document: Document, path: Path, *, is_of_key: bool) -> Place:
     entry = document.entries.get(path)
     if entry is not None:
-        return entry.key if found[0].kind in _OF_THE_KEY else entry.value
+        return entry.key if is_of_key else entry.value
     # What is missing is missed where its section begins.
     parent = document.entries.get(path[:-1])
     if parent is not None:
@@ -150,7 +210,7 @@ class _Teller:
             choices = re.findall(r"'([^']*)'", str(error["ctx"]["expected"]))
             hint = did_you_mean(str(error["input"]), choices)
             return f"should be {_listed(choices)}, not {self._shown(found)}{hint}"
-        if found.kind in ("value_error", "wrong"):
+        if found.kind == "value_error":
             # Written by whoever wrote the validator, who knows what may be shown.
             return str(error["msg"]).removeprefix("Value error, ")
         message = _SUBJECT.sub("", str(error["msg"]))

@@ -54,7 +54,7 @@ AT_CHECK = {
     "port": (OUT + "in: 'tcp://*:99999'\n", ["file.yml:3:5: in: "]),
     "type": (OUT + "in: 'tcp://*:1'\ntype: que\n", ["file.yml:4:7: type: "]),
     "empty": ("", ["file.yml: is empty"]),
-    "nothing": ("log: {}\n", ["in: is required"]),
+    "nothing": ("log: {}\n", ["in: is required", "out: is required"]),
     "list": ("- in\n", ["file.yml:1:1: "]),
     "two": (OUT + "in: 7\nqueue: {max: -1}\n", ["in: ", "queue.max: "]),
     "long path": (OUT + f"in: 'ipc:///{'x' * 120}'\n", ["at most 107 bytes"]),

@@ -69,8 +69,12 @@ def test_the_wait_for_a_worker_is_told_apart() -> None:
     books.answer_all(worker, 0.5)
     books.answer_all(worker, 0.1)
     told = books.plain()
-    assert told["wait"]["p50_s"] < 0.001
-    assert 0.5 <= told["wait"]["p99_s"] < 0.75
+    worker_row, endpoint_row = told["by_worker"]["w"], told["by_endpoint"]["out"]
+    # Each call has waited for one worker, whoever tells it.
+    for row in (told, told["by_method"]["m"], worker_row, endpoint_row):
+        assert sum(count for _, count in row["wait"]["buckets"]) == 2
+        assert row["wait"]["p50_s"] < 0.001
+        assert 0.5 <= row["wait"]["p99_s"] < 0.75
     assert told["by_worker"]["w"]["latency"]["buckets"][0][0] < 0.2
 
 
@@ -86,7 +90,24 @@ def test_what_a_worker_did_that_is_gone_stays_with_its_endpoint() -> None:
     assert told["by_worker"] == {}
     row = told["by_endpoint"]["out"]
     assert (row["peers"], row["in_flight"]) == (0, 0)
+    assert [count for _, count in row["wait"]["buckets"]] == [2]
     assert row["calls"] == {"opened": 2, "answered": 1, "errors": 1, "failed": 1, "cancelled": 0}
+
+
+def test_books_go_on_in_another_process_also_after_a_hub_that_told_no_waits() -> None:
+    books = Books()
+    worker = books.hub.worker()
+    books.hub.call(books.clients[0])
+    books.answer_all(worker, 0.1)
+    books.hub.lose(worker)
+    books.ledger.bury(worker)
+    state, waits = books.ledger.export(), books.ledger.waits()
+    for known, counted in ((waits, [1]), ({}, [])):
+        heir = Books()
+        heir.ledger.restore(state, known, heir.hub.now)
+        row = heir.plain()["by_endpoint"]["out"]
+        assert row["calls"]["answered"] == 1
+        assert [count for _, count in row["wait"]["buckets"]] == counted
 
 
 def test_rates_are_those_of_the_last_seconds() -> None:

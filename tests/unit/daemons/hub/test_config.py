@@ -80,6 +80,7 @@ def test_pools_take_their_methods_before_the_rest() -> None:
         ("in: tcp://*:1\nout: {bind: []}", "foo.yml:2:6: out: should have `bind` or `connect`"),
         ("in: tcp://*:1\nout: {connect: tcp://*:2}", "foo.yml:2:16: out.connect: 'tcp://*:2' na"),
         (TALK + "tpye: queue", "foo.yml:4:1: tpye: unknown key; did you mean 'type'?"),
+        ("in: tcp://*:1\nout: {bnd: tcp://*:2}", "foo.yml:2:7: out.bnd: unknown key; did you mean"),
         (TALK + "balance: random", "foo.yml:4:10: balance: should be least-outstanding, round-"),
         (TALK + "heartbeat: {timeout: 1}", "foo.yml:4:13: heartbeat.timeout: should be at least"),
         (TALK + "limits: {connections: no}", "foo.yml:4:23: limits.connections: should be a whole"),
@@ -89,6 +90,69 @@ def test_pools_take_their_methods_before_the_rest() -> None:
 )
 def test_mistakes_are_told_at_their_place(yaml: str, problem: str) -> None:
     assert problems(yaml)[0].startswith(problem)
+
+
+def test_everything_that_is_wrong_is_told_at_once() -> None:
+    yaml = "out: tcp://*:2\nquue: {}\nheartbeat: {interval: 5, timeout: 3, tmeout: 2}\n"
+    assert problems(yaml + "pools: {p: {out: {weight: 2}, methods: x, foo: 1}}") == [
+        "foo.yml:1:1: in: is required",
+        "foo.yml:2:1: quue: unknown key; did you mean 'queue'?",
+        "foo.yml:3:38: heartbeat.tmeout: unknown key; did you mean 'timeout'?",
+        "foo.yml:3:26: heartbeat.timeout: should be at least twice the interval",
+        "foo.yml:4:43: pools.p.foo: unknown key",
+        "foo.yml:4:18: pools.p.out: should have `bind` or `connect`",
+    ]
+
+
+def test_a_hub_that_carries_messages_is_told_everything_too() -> None:
+    yaml = (
+        "type: pubsub\nheartbeat: {interval: 5, timeout: 3}\nlimits: {calls: x, unsent_bytes: {}}"
+    )
+    no_use = "a hub of type pubsub has no use for this"
+    assert problems(yaml + "\npools: {p: {out: tcp://*:3, methods: x}}\nretries: {share: x}") == [
+        "foo.yml:1:1: in: is required",
+        "foo.yml:1:1: out: is required",
+        "foo.yml:2:26: heartbeat.timeout: should be at least twice the interval",
+        "foo.yml:3:17: limits.calls: should be a whole number, not 'x'",
+        "foo.yml:3:34: limits.unsent_bytes: should be a whole number, not a mapping",
+        f"foo.yml:3:10: limits.calls: {no_use}",
+        "foo.yml:4:1: pools: a hub of type pubsub looks at no methods",
+        "foo.yml:5:18: retries.share: should be a number, not 'x'",
+        f"foo.yml:5:1: retries: {no_use}",
+    ]
+
+
+def test_several_hubs_are_told_everything_too() -> None:
+    hubs = "hubs:\n  a: {in: {x: 5}, out: tcp://*:6}\n  b: {}\n"
+    assert problems("in: tcp://*:1\nout: tcp://*:2\n" + hubs) == [
+        "foo.yml:1:1: in: belongs into one of `hubs`",
+        "foo.yml:2:1: out: belongs into one of `hubs`",
+        "foo.yml:4:11: hubs.a.in: should be text, not a mapping",
+        "foo.yml:5:3: hubs.b.in: is required",
+        "foo.yml:5:3: hubs.b.out: is required",
+    ]
+
+
+@pytest.mark.parametrize(
+    "yaml",
+    [
+        "in: tcp://*:x\nout: tcp://*:2",
+        "in: tcp://*:1\nout: 5",
+        "in: tcp://*:1\nuot: tcp://*:2",
+        "in: tcp://*:1\npools: 5",
+        "in: tcp://*:1\npools: {p: {out: tcp://*:2, metods: x}}",
+        "in: tcp://*:1\nout: {bnd: tcp://*:2}",
+        "in: tcp://*:1\nout: [tcp://*:x, tcp://*:2]\ntype: pubsub",
+        TALK + "heartbeat: {interval: 9s, timeot: 20s}",
+        TALK + "heartbeat: {interval: 9 parsecs}",
+        TALK + "hubs: 5",
+        "in: tcp://*:1\nout: tcp://*:2\ntype: pubsb\nbalance: round-robin",
+        "hubs: {a: 5}",
+        "hbs: {a: {in: tcp://*:1, out: tcp://*:2}}",
+    ],
+)
+def test_no_mistake_is_told_that_only_comes_of_another(yaml: str) -> None:
+    assert len(problems(yaml)) == 1
 
 
 ONEWAY = "in: ipc://a\nout: ipc://b\ntype: {}\n"

@@ -44,6 +44,13 @@ def test_calls_end_in_exactly_one_way() -> None:
     }
     assert sum(ended.values()) == sum(found["zerorpc_hub_method_calls_opened_total"].values())
     assert found["zerorpc_hub_method_latency_seconds_count"]["h", "good"] == 1
+    for labels in ("method", "good"), ("worker", "default", "w"), ("endpoint", "out", "out"):
+        kind, values = labels[0], ("h", *labels[1:])
+        waited = found[f"zerorpc_hub_{kind}_wait_seconds_count"][values]
+        assert waited == found[f"zerorpc_hub_{kind}_calls_opened_total"][values]
+    # Who retries a call is the hub, and no worker.
+    assert "zerorpc_hub_worker_calls_retried_total" not in found
+    assert ("h", "out", "out") not in found["zerorpc_hub_endpoint_calls_retried_total"]
     assert 0.08 < found["zerorpc_hub_method_latency_seconds_sum"]["h", "good"] < 0.13
     assert found["zerorpc_hub_workers"]["ready", "h", "default"] == 1
     assert found["zerorpc_hub_connections_closed_total"]["h", "reset"] == 1

@@ -29,7 +29,7 @@ def test_only_what_happened_between_the_looks_counts() -> None:
     assert new.p99 is not None
     assert new.p99 < 0.02
     assert (old.name, old.rate, old.p50) == ("old", 0.0, None)
-    assert workers.rows[0].wait is None
+    assert [row.wait for row in (workers.rows[0], endpoints.rows[1], new)] == [1e-6] * 3
     assert told.plain()["methods"][0]["name"] == "new"
 
 
@@ -45,6 +45,14 @@ def test_after_a_restart_everything_is_new() -> None:
     books.hub.call(books.clients[0])
     told = report("h", {"type": "queue", **books.plain()}, before, 1.0, "rate")
     assert told.tables[2].rows[0].rate == 1.0
+
+
+def test_a_hub_that_tells_no_waits_of_its_workers_has_none_in_the_table() -> None:
+    books = Books()
+    books.hub.worker()
+    now = {"type": "queue", **books.plain()}
+    del now["by_worker"]["w"]["wait"]
+    assert report("h", now, {}, 1.0, "rate").tables[1].rows[0].wait is None
 
 
 def test_hubs_of_messages_have_peers() -> None:

@@ -15,10 +15,13 @@ def pools(name: str, *methods: str) -> Any:
     return ((name, PoolPolicy(methods=methods, max_inflight=1)), ("default", PoolPolicy()))
 
 
-def moved(old: Hub, policy: Policy) -> Hub:
-    """Return a hub that goes on where another was, under another policy."""
+def moved(old: Hub, policy: Policy, *unsaid: str) -> Hub:
+    """Return a hub that goes on where another was, which said nothing of some of a worker's."""
     peers = list(old.inboxes)
     state = unpackb(packb(export(old.broker, peers.index)), strict_map_key=False)
+    for worker in state["workers"]:
+        for key in unsaid:
+            del worker[key]
     fresh = Hub(policy)
     fresh.inboxes = old.inboxes
     restored = Restoration(fresh.broker, state, dict(enumerate(peers)), old.now)
@@ -44,6 +47,30 @@ def test_workers_of_a_pool_that_is_gone_get_nothing_new() -> None:
     # It is among those that take what is left, should an operator think that it can.
     hub.deliver(hub.broker.undrain(worker, hub.now))
     assert [name for name, _ in hub.heard(worker)] == ["get_user", "other"]
+
+
+def test_what_a_worker_s_calls_waited_goes_along_and_a_hub_of_before_said_nothing_of_it() -> None:
+    old = Hub()
+    client = old.client()
+    old.call(client)
+    old.now += 0.5
+    old.call(client)
+    old.worker()
+    waited = old.workers["w"].wait
+    assert sum(waited) == 2
+    assert moved(old, Policy()).workers["w"].wait == waited
+    heir = moved(old, Policy(), "wait").workers["w"]
+    assert (sum(heir.wait), heir.counters.opened) == (0, 2)
+
+
+def test_calls_of_a_worker_stay_in_their_order_whosever_they_are() -> None:
+    old = Hub()
+    first, second = old.client("c1"), old.client("c2")
+    old.worker()
+    for client, name in ((first, "a"), (second, "b"), (first, "c")):
+        old.call(client, name)
+    worker = moved(old, Policy()).workers["w"]
+    assert [call.method.name for call in worker.calls.values()] == ["a", "b", "c"]
 
 
 def test_methods_counted_together_go_to_the_last_pool_if_theirs_is_gone() -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from zerorpc_daemon.document import parse
 from zerorpc_daemon.problems import ConfigError
 from zerorpc_daemon.quantities import Bytes, HostPort, Seconds
-from zerorpc_daemon.settings import Admin, Section, Settings, wrong
+from zerorpc_daemon.rules import Fault, rule
+from zerorpc_daemon.settings import Admin, Section, Settings
 from zerorpc_daemon.validation import validate
 
 FILE = "mill.yml"
@@ -50,11 +52,17 @@ class Mill(Settings):
     name: str = "mill"
     admin: MillAdmin = MillAdmin()
 
-    @model_validator(mode="after")
-    def _fits(self) -> Mill:
+    @rule
+    def _fits(self) -> Iterator[Fault]:
         if self.type == "water" and self.queue.max > 1000:
-            raise wrong("queue.max", "a water mill has room for 1000")
-        return self
+            yield "queue.max", "a water mill has room for 1000"
+        if self.type == "water" and self.is_fine:
+            yield "is_fine", "water is never fine"
+
+    @rule
+    def _has_a_stone(self) -> Iterator[Fault]:
+        if "none" in self.stones:
+            yield "stones.none", "is no stone"
 
 
 def load(text: str) -> Mill:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
-from tests.unit.daemons.runtime.models import Dial, Queue, load, problems
+from tests.unit.daemons.runtime.models import Dial, Mill, Queue, load, problems
 
 SIXTIES = (
     "1:30 is read as 90 (YAML counts it in sixties); put quotes around it, or write the number"
@@ -68,6 +69,7 @@ stones: {big: {mx: 3}, small: {timeout: }}
         ("out: [1]", "out: should be text or a mapping, not a list"),
         ("out: {connect: [a, 2]}", "out.connect[1]: should be text, not 2"),
         ("out: {conect: [a]}", "out.conect: unknown key; did you mean 'connect'?"),
+        ("out: [{conect: [a]}]", "out: should be text or a mapping, not a list"),
         ("stones: {a: 1}", "stones.a: should be a mapping, not 1"),
         (f"name: [{'x' * 99}]\nin: {{{'x' * 99}: 1}}", "name: should be text, not a list"),
         (f"type: {'x' * 99}", f"should be wind or water, not '{'x' * 36}..."),
@@ -90,6 +92,54 @@ def test_a_list_with_one_bad_item_is_a_list_with_one_bad_item() -> None:
 def test_a_model_can_tell_a_problem_at_a_key() -> None:
     text = "in: x\ntype: water\nqueue:\n  max: 2000\n"
     assert problems(text) == ["4:3: queue.max: a water mill has room for 1000"]
+
+
+def test_rules_tell_everything_beside_what_else_is_wrong() -> None:
+    text = """\
+type: water
+quue: {}
+queue: {max: 2000, timeout: x}
+is_fine: true
+stones: {none: {mx: 3}, big: x}
+admin: {bind: '*:1', tken: x, token_file: [x]}
+"""
+    assert problems(text) == [
+        "1:1: in: is required",
+        "2:1: quue: unknown key; did you mean 'queue'?",
+        "3:29: queue.timeout: should be a number, or text such as `1ms` or `1s` or `1m`",
+        "3:9: queue.max: a water mill has room for 1000",
+        "4:1: is_fine: water is never fine",
+        "5:17: stones.none.mx: unknown key; did you mean 'max'?",
+        "5:30: stones.big: should be a mapping, not 'x'",
+        "5:10: stones.none: is no stone",
+        "6:43: admin.token_file: should be a path, not a list",
+        "6:22: admin.tken: unknown key; did you mean 'token'?",
+        "6:31: admin.token_file: there is a `token` already",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "in: x\ntype: watr\nqueue: {max: 2000}\n",
+        "in: x\ntpe: water\nqueue: {max: 2000}\n",
+        "in: x\ntype: water\nqueue: {max: x}\n",
+        "in: x\ntype: water\nqueue: 2000\n",
+        "in: x\nstones: [none]\n",
+        "in: x\nadmin: {bind: x}\n",
+        "in: x\nadmin: {bind: '*:1', tokn: 0123456789012345}\n",
+        "in: x\nadmin: {bind: !x y}\n",
+        "inn: x\n",
+        "in: x\nout: {conect: [a]}\n",
+    ],
+)
+def test_no_problem_is_told_that_only_comes_of_another(text: str) -> None:
+    assert len(problems(text)) == 1
+
+
+def test_a_section_that_is_made_by_itself_holds_its_rules_too() -> None:
+    with pytest.raises(ValidationError, match="a water mill has room for 1000"):
+        Mill.model_validate({"in": "x", "type": "water", "queue": {"max": 2000}})
 
 
 @pytest.mark.parametrize("token", [SECRET[:5], "12345678901234567", "[x]"])
