@@ -21,7 +21,7 @@ from zerorpc.context import Context
 from zerorpc.errors import ClosedError, EndpointError, RemoteProtocolError, TimeoutExpired
 from zerorpc.limits import Limits
 from zerorpc.methods import expose
-from zerorpc.patterns import describe_exception
+from zerorpc.patterns import check_has_run, describe_exception
 from zerorpc.quoting import excerpt
 from zerorpc.sockets import SocketBase, remote_method
 from zerorpc.transport import Pump, Workers
@@ -326,7 +326,7 @@ class Puller(_OneWay):
             # Server.
             context.hook_load_task_context(event.header)
             context.hook_server_before_exec(event)
-            method._functor(*event.args)
+            check_has_run(method._functor(*event.args))
             context.hook_server_after_exec(event, None)
         except BaseException as error:  # one message must not end the receiver
             self._report(event, error)

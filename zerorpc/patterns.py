@@ -8,6 +8,7 @@ from __future__ import annotations
 import reprlib
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, Protocol
 
 from zerorpc.errors import (
@@ -28,6 +29,8 @@ _OWN_FRAMES = frozenset(
 
 # What the packing of a value raises: those of MessagePack, and ours where it is too large.
 _UNSENDABLE = (TypeError, ValueError, OverflowError, LocalProtocolError)
+
+_NO_ASYNC = "a plain function can wait for anything, as gevent lets others run meanwhile"
 
 
 class Answering(Protocol):
@@ -142,6 +145,9 @@ def _explain(error: Exception, what: str, result: Any = None) -> None:
     advice = ""
     if isinstance(result, Iterable) and f"{type(result).__name__!r}" in str(error):
         advice = "; decorate the method with @zerorpc.stream, or return a list"
+    elif isinstance(result, CoroutineType):
+        result.close()
+        advice = f"; {_NO_ASYNC}"
     elif isinstance(error, TypeError):
         advice = "; types of your own can travel by Context.register_type"
     if isinstance(error, UnicodeEncodeError):
@@ -150,6 +156,15 @@ def _explain(error: Exception, what: str, result: Any = None) -> None:
         error.args = (f"{what} cannot travel: {error}{advice}",)
     # The library's own frames say nothing that this text does not.
     raise error.with_traceback(None) from None
+
+
+def check_has_run(result: Any) -> None:
+    """Raise `TypeError` if a one-way method has only made a generator or coroutine to be run."""
+    if isinstance(result, GeneratorType | CoroutineType | AsyncGeneratorType):
+        if isinstance(result, CoroutineType):
+            result.close()  # or Python warns that nobody awaited it
+        kind = type(result).__name__
+        raise TypeError(f"it returned a {kind}, of which nothing has run; {_NO_ASYNC}")
 
 
 def _is_of_packing(error: Exception) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
 import gevent
 import pytest
@@ -178,3 +179,29 @@ def test_an_interrupted_run_keeps_what_it_received(
     work.gate.open()
     gevent.spawn(puller.run)
     wait_until(lambda: sorted(work.done) == [0, 1, 2], "all are handled")
+
+
+def test_a_method_of_which_nothing_runs_is_told(
+    keep: Keep, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody would take the items of a generator, or await a coroutine."""
+    ran: list[str] = []
+
+    def generator() -> Any:
+        ran.append("generator")
+        yield 1
+
+    async def coroutine() -> None:
+        ran.append("coroutine")
+
+    puller = keep(zerorpc.Puller({"items": zerorpc.stream(generator), "later": coroutine}))
+    puller.bind(ANY_PORT)
+    begin(puller.run)
+    pusher = keep(zerorpc.Pusher())
+    pusher.connect(puller.endpoints)
+    pusher.items()
+    pusher.later()
+    wait_until(lambda: "later failed" in caplog.text, "both are told")
+    assert "items failed with TypeError: it returned a generator, of which nothing" in caplog.text
+    assert "later failed with TypeError: it returned a coroutine, of which nothing" in caplog.text
+    assert ran == []

@@ -12,6 +12,7 @@ import zerorpc
 from tests.integration.running import Dial, Serve
 
 STREAM = "; decorate the method with @zerorpc.stream, or return a list"
+NO_ASYNC = "a plain function can wait for anything, as gevent lets others run meanwhile"
 REGISTER = "; types of your own can travel by Context.register_type"
 
 
@@ -26,6 +27,9 @@ class Shop:
 
     def range(self) -> Any:
         return range(3)
+
+    async def later(self) -> None:
+        raise AssertionError("nobody runs it")
 
     def date(self) -> Any:
         return {"at": [date(2026, 1, 1)]}
@@ -73,6 +77,7 @@ def failure(
         ("map", f"what map returned cannot travel: {{}} 'map' object{STREAM}"),
         ("range", f"what range returned cannot travel: {{}} 'range' object{STREAM}"),
         ("date", f"what date returned cannot travel: {{}} 'datetime.date' object{REGISTER}"),
+        ("later", f"what later returned cannot travel: {{}} 'coroutine' object; {NO_ASYNC}"),
         ("object", f"what object returned cannot travel: {{}} 'object' object{REGISTER}"),
         ("items", f"an item of items cannot travel: {{}} 'object' object{REGISTER}"),
     ],

@@ -5,6 +5,7 @@ It hands each to its owner, and knows nothing of what is said on it.
 
 from __future__ import annotations
 
+import logging
 import random
 from typing import Any
 
@@ -18,6 +19,8 @@ from zerorpc.connection.switchboard import Switchboard
 from zerorpc.connection.system import Socket
 from zerorpc.connection.terms import Handed, Patience
 from zerorpc.errors import EndpointError
+
+_log = logging.getLogger("zerorpc.connection")
 
 # One that is refused tries again after so long, then less and less often.
 _RETRY_S = 0.1
@@ -49,6 +52,7 @@ class Dialer:
         self._wait = _RETRY_S
         self._connection: Connection | None = None
         self._is_closed = False
+        self._told = ""  # why the last attempt found nobody to connect to
         self._greenlet: gevent.Greenlet[..., Any] = gevent.spawn(self._dial)
 
     @property
@@ -100,15 +104,24 @@ class Dialer:
         self._wait = min(2 * self._wait, _RETRY_MAX_S)
 
     def _try_all(self) -> Socket | None:
-        try:
-            # In a thread, since a name server that is ill would hold up everyone.
-            found = gevent.get_hub().threadpool.apply(self._address.resolve)
-        except EndpointError:
-            return None
-        for family, target in found:
+        # In a thread, since a name server that is ill would hold up everyone.
+        found = gevent.get_hub().threadpool.apply(self._resolved)
+        told = str(found) if isinstance(found, EndpointError) else ""
+        # Once, and not with each attempt.
+        if told and told != self._told:
+            _log.warning("%s", told)
+        self._told = told
+        for family, target in [] if isinstance(found, EndpointError) else found:
             if (socket := _connect(family, target)) is not None:
                 return socket
         return None
+
+    def _resolved(self) -> list[tuple[int, Target]] | EndpointError:
+        # Returned, as gevent would print the traceback of whatever is raised in its thread.
+        try:
+            return self._address.resolve()
+        except EndpointError as error:
+            return error
 
 
 def _connect(family: int, target: Target) -> Socket | None:

@@ -326,7 +326,18 @@ def _journal(config: Any) -> Journal:
 
 
 def _in_thread(functor: Callable[..., Any], *args: Any) -> Any:
-    return gevent.get_hub().threadpool.apply(functor, args)
+    result, error = gevent.get_hub().threadpool.apply(_outcome, (functor, *args))
+    if error is not None:
+        raise error
+    return result
+
+
+def _outcome(functor: Callable[..., Any], *args: Any) -> tuple[Any, Exception | None]:
+    # Not raised there: gevent would report a mistake of a user's as an error of the thread's.
+    try:
+        return functor(*args), None
+    except Exception as error:
+        return None, error
 
 
 def _one_line(error: BaseException | None) -> str:

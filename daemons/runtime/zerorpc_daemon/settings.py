@@ -94,8 +94,9 @@ class Admin(Section):
     token: SecretStr | None = Field(
         None,
         min_length=TOKEN_LENGTH,
-        description="What a caller must send as `Authorization: Bearer TOKEN`; required where"
-        " others than this machine can connect. /healthz and /readyz need none.",
+        description="What a caller must send as `Authorization: Bearer TOKEN`, of at least 16"
+        " characters; required where others than this machine can connect. /healthz and /readyz"
+        " need none.",
     )
     token_file: Path | None = Field(
         None, description="A file whose first line is the token; its end of line is left out."

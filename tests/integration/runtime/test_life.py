@@ -98,6 +98,8 @@ def test_a_reload_with_problems_changes_nothing_and_tells_them_all(tmp_path: Pat
             f"{daemon.file}:1:9: wheel.sped: unknown key; did you mean 'speed'?",
             f"{daemon.file}:2:1: gat: unknown key; did you mean 'gate'?",
         ]
+        # The mistake is the user's: it shows no traceback.
+        assert all("traceback" not in str(line).lower() for line in daemon.lines)
         daemon.configure("wheel: {speed: 13}\nlog: {level: error}\n")
         answered = daemon.ask("/reload", "POST")
         assert (answered.status, answered.value) == (409, {"error": "nobody turns 13 times"})
