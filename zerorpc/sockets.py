@@ -68,9 +68,7 @@ class SocketBase(ABC):
 
     def _resolved(self, endpoint: Any, resolve: bool) -> list[str]:
         # Looked up here, since clients take every name that they do not have for a remote method.
-        if "_context" not in vars(self):
-            name = type(self).__name__
-            raise RuntimeError(f"{name}.__init__ has to call super().__init__() before this")
+        _check_made(self)
         # A name that resolves to nothing must not look like a success.
         found = self._context.resolve(endpoint) if resolve else list(_flat(endpoint))
         if not found:
@@ -179,8 +177,16 @@ def remote_method(functor: Callable[..., Any], name: str) -> Callable[..., Any]:
     Raises `AttributeError` for names like `__deepcopy__`, by which Python asks objects for their
     abilities, so that a client is not taken for something that it is not.
     """
-    # Without this `copy.copy(client)` and others would make remote calls.
-    if name.startswith("__") and name.endswith("__"):
-        raise AttributeError(name)
-
+    if name.startswith("_"):
+        # Without this `copy.copy(client)` and others would make remote calls.
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        # It may be its own attribute that it has not, and not a method of the other side.
+        _check_made(functor)
     return partial(functor, name)
+
+
+def _check_made(it: object) -> None:
+    if "_context" not in vars(it):
+        name = type(it).__name__
+        raise RuntimeError(f"{name}.__init__ has to call super().__init__() before this")

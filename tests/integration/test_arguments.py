@@ -122,3 +122,15 @@ def test_a_subclass_that_forgets_its_base_is_told(kind: Any) -> None:
 
     with pytest.raises(RuntimeError, match=r"^Forgetful.__init__ has to call super"):
         Forgetful().bind("tcp://127.0.0.1:*")
+
+
+@pytest.mark.parametrize("kind", [zerorpc.Client, zerorpc.Pusher, zerorpc.Publisher])
+def test_so_it_is_when_it_calls(kind: Any) -> None:
+    """What it has not is taken for a remote method, but for its own attributes."""
+
+    class Forgetful(kind):  # type: ignore[misc]
+        def __init__(self) -> None:
+            pass
+
+    with pytest.raises(RuntimeError, match=r"^Forgetful.__init__ has to call super"):
+        Forgetful().note(1)
