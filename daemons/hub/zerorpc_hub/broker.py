@@ -150,7 +150,8 @@ class Broker:
         """Take in messages of a client."""
         switch, ids, methods = self.switch, self.switch.ids, client.methods
         start, pools, random = switch.start, switch.pools, switch.random
-        must_look = self.is_draining or not switch.has_room(client, len(messages))
+        has_room = switch.has_room(client, len(messages))
+        must_look = self.is_draining or client.is_behind or not has_room
         started = 0
         for frames in messages:
             # Most are calls of known methods that some worker can take. Whatever is the least
@@ -262,6 +263,8 @@ class Broker:
         elif hops > self.policy.max_hops:
             kind = "TooManyHops"
             message = f"this call has passed {hops} hubs: do they form a circle?"
+        elif client.is_behind:
+            kind, message = "Overloaded", switch.lagging()
         elif not switch.has_room(client):
             kind, message, numbers = switch.crowding(client)
         else:

@@ -56,10 +56,11 @@ class Call:
 class Client:
     """A connection that makes calls; `calls` holds the open ones by packed id.
 
-    `methods` are those called at its endpoint so far, which it shares with others there.
+    `methods` are those called at its endpoint so far, which it shares with others there. One that
+    `is_behind` has so much to read that it may begin nothing new.
     """
 
-    __slots__ = ("calls", "endpoint", "methods", "name", "opened", "peer")
+    __slots__ = ("calls", "endpoint", "is_behind", "methods", "name", "opened", "peer")
 
     def __init__(self, peer: Any, name: str, endpoint: str, methods: dict[bytes, Method]) -> None:
         self.peer = peer
@@ -68,6 +69,7 @@ class Client:
         self.methods = methods
         self.calls: dict[bytes, Call] = {}
         self.opened = 0
+        self.is_behind = False
 
 
 class Worker:

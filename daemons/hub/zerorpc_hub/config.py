@@ -142,8 +142,10 @@ class Limits(Section):
     unsent_bytes: Bytes = Field(
         64 << 20,
         ge=1024,
-        description="With so much unsent beside a message of the largest size, a peer is hung up"
-        " on.",
+        description="With more unsent beside one message, a client is hung up on after half a"
+        " second, and its new calls are answered `Overloaded` from half of it on. Any peer is hung"
+        " up on at once beyond this and a message of the largest size; for workers, what may be in"
+        " the queue is added.",
     )
     # Each message is held against all of them. Subscribers of zerorpc have a single one.
     subscriptions: int = Field(
@@ -266,6 +268,7 @@ class Hub(Section):
             retry_share=self.retries.share,
             retry_per_second=self.retries.per_second,
             ping=self.heartbeat.interval,
+            unsent_bytes=self.limits.unsent_bytes,
         )
 
     def _pool_policy(

@@ -51,5 +51,7 @@ class Policy:
     ping: float = 1.0
     # Without an event for so long a call is given up, where no heartbeats were seen on it.
     idle: float = 3600.0
+    # A client that leaves more unread begins nothing new at half of it, and is soon hung up on.
+    unsent_bytes: int = 64 << 20
     # How many hubs a call may pass.
     max_hops: int = 8

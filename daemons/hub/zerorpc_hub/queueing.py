@@ -23,6 +23,7 @@ from zerorpc_hub.account import Ledger
 from zerorpc_hub.broker import Broker
 from zerorpc_hub.calls import Worker
 from zerorpc_hub.config import Hub, Way
+from zerorpc_hub.laggards import Laggards, is_behind
 from zerorpc_hub.policy import Policy
 from zerorpc_hub.revision import Place
 from zerorpc_hub.traffic import Side, Traffic, short_name, tell_refusal
@@ -41,6 +42,7 @@ class CallTraffic(Traffic):
         self.log = log
         self.broker = Broker(policy, instance=os.urandom(24), random=random.random, now=monotonic())
         self.ledger = Ledger(self.broker, monotonic())
+        self.laggards = Laggards(lambda: self.broker.policy.unsent_bytes, log)
         self._loop = get_hub().loop
         self._due = self.broker.deadline
         self._timer = self._loop.timer(max(_LEAST_DELAY, self._due - monotonic()))
@@ -158,21 +160,25 @@ class _Clients:
         )
 
     def on_handed(self, connection: Connection) -> None:
-        """Do nothing: the broker's state tells of it."""
+        # The broker's state tells of all but this.
+        if connection.is_full:
+            self.on_full(connection)
 
     def on_messages(self, connection: Connection, messages: list[Message]) -> None:
-        self._relay.send(
-            self._broker.from_client(connection.tag, messages, monotonic()), connection
-        )
+        client, broker = connection.tag, self._broker
+        client.is_behind = is_behind(connection, broker.policy.unsent_bytes)
+        self._relay.send(broker.from_client(client, messages, monotonic()), connection)
         self._traffic.arm()
 
     def on_full(self, connection: Connection) -> None:
-        """Do nothing: the relay holds back who sends to it, from the next message on."""
+        self._traffic.laggards.watch(connection, self.endpoint)
 
     def on_drained(self, connection: Connection) -> None:
+        self._traffic.laggards.forget(connection)
         self._relay.release(connection)
 
     def on_closed(self, connection: Connection, reason: str) -> None:
+        self._traffic.laggards.forget(connection)
         self._relay.release(connection)
         if connection.tag is None:
             tell_refusal(self._traffic.log, connection, self.endpoint, reason)
@@ -209,9 +215,8 @@ class _Workers:
         """Do nothing: the broker's state tells of it."""
 
     def on_messages(self, connection: Connection, messages: list[Message]) -> None:
-        self._relay.send(
-            self._broker.from_worker(connection.tag, messages, monotonic()), connection
-        )
+        # Not in the worker's name: it serves others too, and waits for no client that is slow.
+        self._relay.send(self._broker.from_worker(connection.tag, messages, monotonic()))
         self._traffic.arm()
 
     def on_full(self, connection: Connection) -> None:

@@ -108,6 +108,12 @@ class Switch:
         text += f" {limit} may be, and of one client no more than are left"
         return "Overloaded", text, {"queued": own, "limit": limit - total}
 
+    def lagging(self) -> str:
+        """Return how to refuse a call of a client that is to read first."""
+        share = self.policy.unsent_bytes // 2
+        text = f"this client has more than {share} bytes of answers to read"
+        return f"{text} at hub {self.policy.name!r}; this call was not started"
+
     def accept(self, call: Call) -> None:
         """Take in a call: from now on it is answered, or its client is gone."""
         self.ids.add(call.id)
