@@ -90,14 +90,19 @@ class Broker:
         pool: str | None = None,
         weight: int = 1,
         is_backup: bool = False,
+        who: str = "",
     ) -> tuple[Worker, list[Send]]:
-        """Take in a connection that serves the calls of a pool, the last one by default."""
+        """Take in a connection that serves the calls of a pool, the last one by default.
+
+        `who` tells when one comes again that has failed; without it nothing is known of it.
+        """
         switch = self.switch
         worker = Worker(peer, name, endpoint, now, weight=weight, is_backup=is_backup)
         switch.assign(worker, switch.pools[-1].name if pool is None else pool)
         home = switch.pools[worker.pool_index]
         self.workers[worker] = None
         home.join(worker, now)
+        self._watch.recognise(worker, who, now)
         switch.pull(home, now)
         return worker, self._sends()
 
@@ -116,7 +121,8 @@ class Broker:
         """
         del self.workers[worker]
         self.switch.pools[worker.pool_index].leave(worker, now)
-        self._recovery.lose(worker, now, unsent, reason, take_back)
+        had_begun = self._recovery.lose(worker, now, unsent, reason, take_back)
+        self._watch.remember(worker, now, is_failure=had_begun)
         for pool in self.switch.pools:
             self._watch.hurry(pool)
         return self._sends()

@@ -112,6 +112,7 @@ class Worker:
         "turns",
         "until",
         "weight",
+        "who",
     )
 
     def __init__(
@@ -142,6 +143,7 @@ class Worker:
         self.until: float | None = None  # ejected until then
         self.failures = 0
         self.ejections = 0
+        self.who = ""  # what it is recognised by when it comes again; empty: it cannot be
         self.ping_token = b""
         self.ratio: float = 1
         self.rung = self.slot = self.turns = 0

@@ -167,7 +167,11 @@ class Retries(Section):
 
 
 class Ejection(Section):
-    """When a worker that loses calls, or leaves them overdue, gets no new ones for a while."""
+    """When a worker that loses calls, or leaves them overdue, gets no new ones for a while.
+
+    A connection that breaks with calls counts once. Who connects again is recognised by its routing
+    identity, or else by endpoint and IP address.
+    """
 
     after: int | None = Field(
         5, ge=1, description="So many in a row, without one that is answered; `null`: never."

@@ -25,8 +25,8 @@ class PoolPolicy:
     methods: tuple[str, ...] = ("*",)
     # A worker that has just come gets its full share only after so long; 0 means at once.
     slow_start: float = 0.0
-    # So many calls lost or overdue in a row, without one answered, and a worker gets no new ones
-    # for `eject_time`, doubled each time. None: never.
+    # So many calls overdue or connections lost with calls in a row, without one call answered, and
+    # a worker gets no new ones for `eject_time`, doubled each time. None: never.
     eject_after: int | None = 5
     eject_time: float = 10.0
 

@@ -134,6 +134,7 @@ class CallTraffic(Traffic):
             client.peer.tag = client
         for worker in restored.workers:
             _tie(worker.peer, worker)
+            worker.who = _who(worker.peer, worker.endpoint)
         self.ledger.restore(state["ledger"], now)
         self.relay.send(restored.sends)
         self.arm()
@@ -206,6 +207,7 @@ class _Workers:
             pool=self.pool,
             weight=self._way.weight,
             is_backup=self._way.backup,
+            who=_who(connection, self.endpoint),
         )
         _tie(connection, worker)
         self._relay.send(sends)
@@ -233,6 +235,8 @@ class _Workers:
             tell_refusal(self._traffic.log, connection, self.endpoint, reason)
             return
         self._traffic.log.info("worker gone", worker=connection.remote, why=reason)
+        if reason == "kicked":
+            connection.tag.is_draining = True  # the operator's doing, and no failure of its own
         sends = self._broker.remove_worker(
             connection.tag,
             monotonic(),
@@ -250,6 +254,19 @@ class _Workers:
 def _tie(connection: Connection, worker: Worker) -> None:
     """Let each know the other; of a worker's calls none may have been read, whatever it says."""
     connection.tag, connection.count_unread = worker, lambda: worker.load
+
+
+def _who(connection: Connection, endpoint: str) -> str:
+    """Return what a worker is recognised by when it connects again, an empty text for nothing."""
+    peer = connection.session.peer
+    if peer is not None and peer.identity:
+        return f"{endpoint} identity {peer.identity.hex()}"
+    # Where it is dialled, that is its whole address; else the port is another one each time.
+    if connection.remote == endpoint:
+        return endpoint
+    if not connection.remote.startswith("tcp://"):
+        return ""
+    return f"{endpoint} {connection.remote.rpartition(':')[0]}"
 
 
 # How a reason reads in the message that a caller gets.
