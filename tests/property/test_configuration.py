@@ -37,10 +37,16 @@ MARKS += ["!!int ", "!x ", "%", "\t", "---\n", "\x00", "\ufeff", "é"]
 
 texts = st.lists(st.sampled_from(WORDS + MARKS), max_size=40).map("".join) | st.text(max_size=60)
 plain = st.text(max_size=8, alphabet="abn0o1:~e.+-_ \n\"'#")
+# A mill has no stone of that name.
+stones = plain.filter(lambda name: name != "none")
 queues = st.fixed_dictionaries({}, optional={"max": st.integers(1, 9), "timeout": st.floats(0, 9)})
 mills = st.fixed_dictionaries(
     {"in": plain | st.lists(plain, max_size=3)},
-    optional={"name": plain, "queue": queues, "stones": st.dictionaries(plain, queues, max_size=3)},
+    optional={
+        "name": plain,
+        "queue": queues,
+        "stones": st.dictionaries(stones, queues, max_size=3),
+    },
 )
 
 

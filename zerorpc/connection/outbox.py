@@ -55,6 +55,14 @@ class Outbox:
         """How many messages are here of which no byte was taken."""
         return len(self._starts)
 
+    @property
+    def beside_largest(self) -> int:
+        """How many bytes there are beside the largest message, where that is no small one.
+
+        What another process left counts as one.
+        """
+        return self.size - max(map(len, self._pieces), default=0)
+
     def add(self, pieces: list[Piece]) -> None:
         """Put the pieces of whole messages behind what is there; see `starts`."""
         end = self._taken + self.size

@@ -29,7 +29,7 @@ from typing import Any
 
 from zerorpc.errors import RemoteProtocolError
 from zerorpc.peek import peek, peek_answer, peek_opening
-from zerorpc.wire import DRAINING, VERSION, is_long_envelope
+from zerorpc.wire import VERSION, is_long_envelope
 from zerorpc_hub.calls import Call, Client, Frames, Worker
 from zerorpc_hub.policy import Policy
 from zerorpc_hub.recovery import Recovery, TakeBack
@@ -93,14 +93,19 @@ class Broker:
         pool: str | None = None,
         weight: int = 1,
         is_backup: bool = False,
+        who: str = "",
     ) -> tuple[Worker, list[Send]]:
-        """Take in a connection that serves the calls of a pool, the last one by default."""
+        """Take in a connection that serves the calls of a pool, the last one by default.
+
+        `who` tells when one comes again that has failed; without it nothing is known of it.
+        """
         switch = self.switch
         worker = Worker(peer, name, endpoint, now, weight=weight, is_backup=is_backup)
         switch.assign(worker, switch.pools[-1].name if pool is None else pool)
         home = switch.pools[worker.pool_index]
         self.workers[worker] = None
         home.join(worker, now)
+        self._watch.recognise(worker, who, now)
         switch.pull(home, now)
         return worker, self._sends()
 
@@ -119,7 +124,8 @@ class Broker:
         """
         del self.workers[worker]
         self.switch.pools[worker.pool_index].leave(worker, now)
-        self._recovery.lose(worker, now, unsent, reason, take_back)
+        had_begun = self._recovery.lose(worker, now, unsent, reason, take_back)
+        self._watch.remember(worker, now, is_failure=had_begun)
         for pool in self.switch.pools:
             self._watch.hurry(pool)
         return self._sends()
@@ -153,7 +159,8 @@ class Broker:
         """Take in messages of a client."""
         switch, ids, methods = self.switch, self.switch.ids, client.methods
         start, pools, random = switch.start, switch.pools, switch.random
-        must_look = self.is_draining or not switch.has_room(client, len(messages))
+        has_room = switch.has_room(client, len(messages))
+        must_look = self.is_draining or client.is_behind or not has_room
         started = 0
         for frames in messages:
             # Most are calls of known methods that some worker can take. Whatever is the least
@@ -255,20 +262,10 @@ class Broker:
             # An ERR would end the call that the client has under this id.
             switch.traffic.dropped["duplicate_id"] += 1
             return True
-        hops, numbers = len(frames) - 2, dict[str, int]()
-        if call_id in switch.ids:
-            kind = "DuplicateId"
-            message = "another client has a call with this id; this one was not started"
-        elif self.is_draining:
-            kind = DRAINING
-            message = f"hub {self.policy.name!r} is draining; this call was not started"
-        elif hops > self.policy.max_hops:
-            kind = "TooManyHops"
-            message = f"this call has passed {hops} hubs: do they form a circle?"
-        elif not switch.has_room(client):
-            kind, message, numbers = switch.crowding(client)
-        else:
+        refusal = switch.refusal(client, call_id, len(frames) - 2, is_draining=self.is_draining)
+        if refusal is None:
             return False
+        kind, message, numbers = refusal
         switch.refuse(client, call_id, frames, version, kind, message, **numbers)
         return True
 

@@ -56,10 +56,11 @@ class Call:
 class Client:
     """A connection that makes calls; `calls` holds the open ones by packed id.
 
-    `methods` are those called at its endpoint so far, which it shares with others there.
+    `methods` are those called at its endpoint so far, which it shares with others there. One that
+    `is_behind` has so much to read that it may begin nothing new.
     """
 
-    __slots__ = ("calls", "endpoint", "methods", "name", "opened", "peer")
+    __slots__ = ("calls", "endpoint", "is_behind", "methods", "name", "opened", "peer")
 
     def __init__(self, peer: Any, name: str, endpoint: str, methods: dict[bytes, Method]) -> None:
         self.peer = peer
@@ -68,6 +69,7 @@ class Client:
         self.methods = methods
         self.calls: dict[bytes, Call] = {}
         self.opened = 0
+        self.is_behind = False
 
 
 class Worker:
@@ -111,6 +113,7 @@ class Worker:
         "until",
         "wait",
         "weight",
+        "who",
     )
 
     def __init__(
@@ -141,6 +144,7 @@ class Worker:
         self.until: float | None = None  # ejected until then
         self.failures = 0
         self.ejections = 0
+        self.who = ""  # what it is recognised by when it comes again; empty: it cannot be
         self.ping_token = b""
         self.ratio: float = 1
         self.rung = self.slot = self.turns = 0

@@ -141,8 +141,10 @@ class Limits(Section):
     unsent_bytes: Bytes = Field(
         64 << 20,
         ge=1024,
-        description="With so much unsent beside a message of the largest size, a peer is hung up"
-        " on.",
+        description="With more unsent beside one message, a client is hung up on after half a"
+        " second, and its new calls are answered `Overloaded` from half of it on. Any peer is hung"
+        " up on at once beyond this and a message of the largest size; for workers, what may be in"
+        " the queue is added.",
     )
     # Each message is held against all of them. Subscribers of zerorpc have a single one.
     subscriptions: int = Field(
@@ -164,7 +166,11 @@ class Retries(Section):
 
 
 class Ejection(Section):
-    """When a worker that loses calls, or leaves them overdue, gets no new ones for a while."""
+    """When a worker that loses calls, or leaves them overdue, gets no new ones for a while.
+
+    A connection that breaks with calls counts once. Who connects again is recognised by its routing
+    identity, or else by endpoint and IP address.
+    """
 
     after: int | None = Field(
         5, ge=1, description="So many in a row, without one that is answered; `null`: never."
@@ -271,6 +277,7 @@ class Hub(Section):
             retry_share=self.retries.share,
             retry_per_second=self.retries.per_second,
             ping=self.heartbeat.interval,
+            unsent_bytes=self.limits.unsent_bytes,
         )
 
     def _pool_policy(

@@ -46,7 +46,7 @@ class Exposition:
         """Add what one hub tells."""
         self._gauge("ready", "1 while it has someone to send to.", told["is_ready"], hub=hub)
         self._gauge("connections", "Open connections.", told["connections"], hub=hub)
-        text = "Connections that are not read now, because others do not take what they send."
+        text = "Clients that are not read now, as their worker or they themselves take no more."
         self._gauge("held_back", text, told["held_back"], hub=hub)
         text = "How often a connection was held back."
         self._counter("times_held_back", text, told["times_held_back"], hub=hub)

@@ -25,8 +25,8 @@ class PoolPolicy:
     methods: tuple[str, ...] = ("*",)
     # A worker that has just come gets its full share only after so long; 0 means at once.
     slow_start: float = 0.0
-    # So many calls lost or overdue in a row, without one answered, and a worker gets no new ones
-    # for `eject_time`, doubled each time. None: never.
+    # So many calls overdue or connections lost with calls in a row, without one call answered, and
+    # a worker gets no new ones for `eject_time`, doubled each time. None: never.
     eject_after: int | None = 5
     eject_time: float = 10.0
 
@@ -51,5 +51,7 @@ class Policy:
     ping: float = 1.0
     # Without an event for so long a call is given up, where no heartbeats were seen on it.
     idle: float = 3600.0
+    # A client that leaves more unread begins nothing new at half of it, and is soon hung up on.
+    unsent_bytes: int = 64 << 20
     # How many hubs a call may pass.
     max_hops: int = 8

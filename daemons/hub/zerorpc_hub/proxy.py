@@ -197,7 +197,7 @@ def of_clients(hub: Hub) -> Patience:
     limits, heartbeat = hub.limits, hub.heartbeat
     return Patience(
         full_bytes=limits.unsent_bytes,
-        most_bytes=limits.unsent_bytes + 2 * limits.message_bytes,
+        most_bytes=limits.unsent_bytes + limits.message_bytes,
         handshake=limits.handshake,
         ping_after=heartbeat.interval,
         dead_after=heartbeat.timeout,

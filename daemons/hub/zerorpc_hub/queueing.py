@@ -23,6 +23,7 @@ from zerorpc_hub.account import Ledger
 from zerorpc_hub.broker import Broker
 from zerorpc_hub.calls import Worker
 from zerorpc_hub.config import Hub, Way
+from zerorpc_hub.laggards import Laggards, is_behind
 from zerorpc_hub.policy import Policy
 from zerorpc_hub.revision import Place
 from zerorpc_hub.traffic import Side, Traffic, short_name, tell_refusal
@@ -41,6 +42,7 @@ class CallTraffic(Traffic):
         self.log = log
         self.broker = Broker(policy, instance=os.urandom(24), random=random.random, now=monotonic())
         self.ledger = Ledger(self.broker, monotonic())
+        self.laggards = Laggards(lambda: self.broker.policy.unsent_bytes, log)
         self._loop = get_hub().loop
         self._due = self.broker.deadline
         self._timer = self._loop.timer(max(_LEAST_DELAY, self._due - monotonic()))
@@ -136,6 +138,7 @@ class CallTraffic(Traffic):
             client.peer.tag = client
         for worker in restored.workers:
             _tie(worker.peer, worker)
+            worker.who = _who(worker.peer, worker.endpoint)
         self.ledger.restore(state["ledger"], state.get("waits", {}), now)
         self.relay.send(restored.sends)
         self.arm()
@@ -162,21 +165,25 @@ class _Clients:
         )
 
     def on_handed(self, connection: Connection) -> None:
-        """Do nothing: the broker's state tells of it."""
+        # The broker's state tells of all but this.
+        if connection.is_full:
+            self.on_full(connection)
 
     def on_messages(self, connection: Connection, messages: list[Message]) -> None:
-        self._relay.send(
-            self._broker.from_client(connection.tag, messages, monotonic()), connection
-        )
+        client, broker = connection.tag, self._broker
+        client.is_behind = is_behind(connection, broker.policy.unsent_bytes)
+        self._relay.send(broker.from_client(client, messages, monotonic()), connection)
         self._traffic.arm()
 
     def on_full(self, connection: Connection) -> None:
-        """Do nothing: the relay holds back who sends to it, from the next message on."""
+        self._traffic.laggards.watch(connection, self.endpoint)
 
     def on_drained(self, connection: Connection) -> None:
+        self._traffic.laggards.forget(connection)
         self._relay.release(connection)
 
     def on_closed(self, connection: Connection, reason: str) -> None:
+        self._traffic.laggards.forget(connection)
         self._relay.release(connection)
         if connection.tag is None:
             tell_refusal(self._traffic.log, connection, self.endpoint, reason)
@@ -204,6 +211,7 @@ class _Workers:
             pool=self.pool,
             weight=self._way.weight,
             is_backup=self._way.backup,
+            who=_who(connection, self.endpoint),
         )
         _tie(connection, worker)
         self._relay.send(sends)
@@ -213,9 +221,8 @@ class _Workers:
         """Do nothing: the broker's state tells of it."""
 
     def on_messages(self, connection: Connection, messages: list[Message]) -> None:
-        self._relay.send(
-            self._broker.from_worker(connection.tag, messages, monotonic()), connection
-        )
+        # Not in the worker's name: it serves others too, and waits for no client that is slow.
+        self._relay.send(self._broker.from_worker(connection.tag, messages, monotonic()))
         self._traffic.arm()
 
     def on_full(self, connection: Connection) -> None:
@@ -232,6 +239,8 @@ class _Workers:
             tell_refusal(self._traffic.log, connection, self.endpoint, reason)
             return
         self._traffic.log.info("worker gone", worker=connection.remote, why=reason)
+        if reason == "kicked":
+            connection.tag.is_draining = True  # the operator's doing, and no failure of its own
         sends = self._broker.remove_worker(
             connection.tag,
             monotonic(),
@@ -249,6 +258,19 @@ class _Workers:
 def _tie(connection: Connection, worker: Worker) -> None:
     """Let each know the other; of a worker's calls none may have been read, whatever it says."""
     connection.tag, connection.count_unread = worker, lambda: worker.load
+
+
+def _who(connection: Connection, endpoint: str) -> str:
+    """Return what a worker is recognised by when it connects again, an empty text for nothing."""
+    peer = connection.session.peer
+    if peer is not None and peer.identity:
+        return f"{endpoint} identity {peer.identity.hex()}"
+    # Where it is dialled, that is its whole address; else the port is another one each time.
+    if connection.remote == endpoint:
+        return endpoint
+    if not connection.remote.startswith("tcp://"):
+        return ""
+    return f"{endpoint} {connection.remote.rpartition(':')[0]}"
 
 
 # How a reason reads in the message that a caller gets.

@@ -33,17 +33,19 @@ class Recovery:
 
     def lose(
         self, worker: Worker, now: float, unsent: int, reason: str, take_back: TakeBack
-    ) -> None:
+    ) -> bool:
         """Deal with the calls of a worker that is gone and has left its pool.
 
-        The last `unsent` messages for it never left; `take_back` returns them.
+        The last `unsent` messages for it never left; `take_back` returns them. Tells whether it had
+        any call that may have been started.
         """
-        switch, moved = self._switch, []
+        switch, moved, had_begun = self._switch, [], False
         lost = list(worker.calls.values())
         if any(call.kept is None and worker.age_of(call.token) < unsent for call in lost):
             _keep_again(worker, unsent, take_back())
         for call in lost:
             was_sent = worker.age_of(call.token) >= unsent
+            had_begun = had_begun or was_sent
             switch.take_back(call)
             if self._may_go_elsewhere(call, now, was_sent=was_sent):
                 moved.append(call)
@@ -56,6 +58,7 @@ class Recovery:
             switch.put_back(call, now)
         for pool in switch.pools:
             switch.pull(pool, now)
+        return had_begun
 
     def _may_go_elsewhere(self, call: Call, now: float, *, was_sent: bool) -> bool:
         if call.kept is None or call.is_answered:

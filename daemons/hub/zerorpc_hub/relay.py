@@ -1,7 +1,8 @@
 """Sends what a core decided, and holds back whoever sends more than others take.
 
-Back-pressure goes from peer to peer: while a connection is full, those that were the cause of what
-goes to it are not read, so that their own system tells them to wait.
+Back-pressure goes from a client to the workers it calls: while the connection of one is full, the
+clients that were the cause of what goes to it are not read, so that their own system tells them to
+wait. Never the other way: a worker serves many, who would all wait for the slowest client.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from zerorpc.connection import Connection
+from zerorpc_hub.calls import Worker
 from zerorpc_hub.switch import Send
 
 
@@ -29,7 +31,7 @@ class Relay:
         for peer, frames in sends:
             peer.send(frames)
             # After sending: the message is decided, and what follows it can wait.
-            if peer.is_full and source is not None:
+            if peer.is_full and source is not None and _may_hold(peer, source):
                 self.hold(source, peer)
 
     def hold(self, source: Connection, full: Connection) -> None:
@@ -44,3 +46,8 @@ class Relay:
         """Let go on whoever waited for a connection, which is drained or gone."""
         for source in self._waiting.pop(full, ()):
             source.resume()
+
+
+def _may_hold(full: Connection, source: Connection) -> bool:
+    # A client also has others told things: whose call makes way for its own in the queue.
+    return full is source or isinstance(full.tag, Worker)

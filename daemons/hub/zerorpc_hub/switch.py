@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from zerorpc.peek import less_time
-from zerorpc.wire import Blob
+from zerorpc.wire import DRAINING, Blob
 from zerorpc_hub.calls import NUMBERS, PLAIN, Call, Client, Frames, Worker
 from zerorpc_hub.keeping import SMALL_BYTES, Keeping, held_bytes, say_later, size_of
 from zerorpc_hub.policy import Policy
@@ -101,8 +101,26 @@ class Switch:
         """
         return len(client.calls) + len(self.ids) + 2 * more <= self.policy.calls + 1
 
-    def crowding(self, client: Client) -> tuple[str, str, dict[str, int]]:
-        """Return how to refuse a call that there is no room for: the error, a text, numbers."""
+    def refusal(
+        self, client: Client, call_id: bytes, hops: int, *, is_draining: bool
+    ) -> tuple[str, str, dict[str, int]] | None:
+        """Return how to refuse a call, if it cannot be taken: the error, a text, numbers."""
+        name = self.policy.name
+        if call_id in self.ids:
+            text = "another client has a call with this id; this one was not started"
+            return "DuplicateId", text, {}
+        if is_draining:
+            return DRAINING, f"hub {name!r} is draining; this call was not started", {}
+        if hops > self.policy.max_hops:
+            text = f"this call has passed {hops} hubs: do they form a circle?"
+            return "TooManyHops", text, {}
+        if client.is_behind:
+            share = self.policy.unsent_bytes // 2
+            text = f"this client has more than {share} bytes of answers to read at hub {name!r};"
+            return "Overloaded", f"{text} this call was not started", {}
+        return None if self.has_room(client) else self._crowding(client)
+
+    def _crowding(self, client: Client) -> tuple[str, str, dict[str, int]]:
         own, limit, total = len(client.calls), self.policy.calls, len(self.ids)
         text = f"{own} calls of this client are open at hub {self.policy.name!r}, {total} in all;"
         text += f" {limit} may be, and of one client no more than are left"

@@ -14,6 +14,7 @@ from zerorpc.peek import peek
 from zerorpc.wire import DRAINING, Blob
 from zerorpc_hub.calls import Call, Worker
 from zerorpc_hub.pool import Pool
+from zerorpc_hub.records import Record, Records
 from zerorpc_hub.recovery import error_name
 from zerorpc_hub.switch import Switch
 
@@ -49,6 +50,7 @@ class Watch:
         self._switch = switch
         self._workers = workers
         self._notices = notices
+        self._records = Records()
         self._ping = switch.policy.ping
         self._next_ping = now + self._ping if self._ping else float("inf")
         self._next_scan = now + _SCAN_EVERY
@@ -188,17 +190,48 @@ class Watch:
         switch.settle(worker, now)
 
     def _consider_ejecting(self, worker: Worker, now: float) -> None:
-        pool = self._switch.pools[worker.pool_index]
-        policy, others = pool.policy, pool.workers
+        policy = self._switch.pools[worker.pool_index].policy
         if policy.eject_after is None or worker.failures < policy.eject_after:
             return
-        ejected = sum(each.until is not None for each in others)
-        # At most half: if most of a pool fails, it is not they who are to blame.
-        if worker.until is not None or 2 * (ejected + 1) > len(others):
+        if worker.until is not None or not self._may_eject(worker):
             return
         worker.failures = 0
         lasts = policy.eject_time * 2 ** min(worker.ejections, _MOST_DOUBLINGS)
         worker.ejections += 1
-        worker.until = now + lasts
+        self._eject(worker, now, now + lasts)
+
+    def _may_eject(self, worker: Worker) -> bool:
+        """Tell whether no more than half of its pool would be ejected with it."""
+        # If most of a pool fails, it is not they who are to blame.
+        others = self._switch.pools[worker.pool_index].workers
+        return 2 * (sum(each.until is not None for each in others) + 1) <= len(others)
+
+    def _eject(self, worker: Worker, now: float, until: float) -> None:
+        worker.until = until
         self._switch.review(worker)
-        self._notices.append(Notice("worker_ejected", worker.name, f"for {lasts:.0f}s"))
+        self._notices.append(Notice("worker_ejected", worker.name, f"for {until - now:.0f}s"))
+
+    # -- workers that come and go ------------------------------------------------------------
+
+    def remember(self, worker: Worker, now: float, *, is_failure: bool) -> None:
+        """Note how one has failed that is gone; with `is_failure` it took calls with it."""
+        # One failure, however many calls: one that is killed once has not failed in a row. And
+        # one that was to go has not failed.
+        if is_failure and not (worker.is_leaving or worker.is_draining):
+            worker.failures += 1
+        if worker.who and (worker.failures or worker.ejections):
+            until = 0.0 if worker.until is None else worker.until
+            record = Record(worker.failures, worker.ejections, until, now)
+            self._records.keep(worker.who, record)
+
+    def recognise(self, worker: Worker, who: str, now: float) -> None:
+        """Hold against one that has joined its pool how it has failed before, if it can be told."""
+        worker.who = who
+        record = self._records.take(who, now)
+        if record is None:
+            return
+        worker.failures, worker.ejections = record.failures, record.ejections
+        if now < record.until and self._may_eject(worker):
+            self._eject(worker, now, record.until)
+        else:
+            self._consider_ejecting(worker, now)
