@@ -47,7 +47,7 @@ def _number(node: yaml.ScalarNode) -> float:
         raise Unreadable(f"is a number of {len(text)} characters")
     try:
         number: float = getattr(SafeConstructor(), _NUMBERS[node.tag])(node)
-    except ValueError:  # the tag was written down, the number was not
+    except (ValueError, IndexError):  # the tag was written down, the number was not
         raise Unreadable(f"is {text!r}, which is not a number") from None
     # Refused whatever the key expects: who writes 010 or 1:30 means neither 8 nor 90.
     if ":" in text:

@@ -227,7 +227,10 @@ class _Teller:
         if isinstance(value, list | tuple):
             return "a list"
         entry = self._document.entries.get(found.path)
-        hint = surprise(entry.text, value) if entry and entry.text is not None else ""
+        # Of a number that exceeds a bound nobody thinks that it might be text.
+        is_bound = found.kind.startswith(("greater_than", "less_than"))
+        text = None if entry is None or is_bound else entry.text
+        hint = surprise(text, value) if text is not None else ""
         if value is None:
             return f"nothing{hint}"
         shown = str(value).lower() if isinstance(value, bool) else repr(value)

@@ -85,6 +85,7 @@ def test_other_words_are_text(word: str) -> None:
         ("a: !!python/object:os.system x", "f:1:4: a: the tag !!python/object:os.system is not"),
         ("a: !mine x", "f:1:4: a: the tag !mine is not understood"),
         ("a: !!int x", "f:1:4: a: is 'x', which is not a number"),
+        ("a: !!int ", "f:1:4: a: is '', which is not a number"),
         ("a: " + "1" * 5000, "f:1:4: a: is a number of 5000 characters"),
         ("<<: {b: 1}", "f:1:1: <<: keys are not merged here, write them out"),
         ("? [a]\n: 1", "f:1:3: a key should be text"),
