@@ -35,10 +35,13 @@ def _has_beside(connection: Connection, size: int) -> bool:
 
 
 class Laggards:
-    """The clients of a hub whose connections are full; `bound` returns how much is too much."""
+    """The clients of a hub whose connections are full; `bound` returns how much is too much.
 
-    def __init__(self, bound: Callable[[], int], log: EventLog) -> None:
-        self._bound, self._log = bound, log
+    Beyond it one may be for `grace` seconds.
+    """
+
+    def __init__(self, bound: Callable[[], int], log: EventLog, grace: float = GRACE_S) -> None:
+        self._bound, self._log, self._grace = bound, log, grace
         self._timers: dict[Connection, Any] = {}
 
     def watch(self, connection: Connection, endpoint: str) -> None:
@@ -51,7 +54,7 @@ class Laggards:
             now, unsent = monotonic(), connection.backlog.size
             is_beyond = _has_beside(connection, self._bound())
             # By a time in which this process stood still nobody is judged.
-            is_fair, looked = now - looked < 2 * GRACE_S, now
+            is_fair, looked = now - looked < 2 * self._grace, now
             if is_beyond and was_beyond and is_fair:
                 peer = connection.remote
                 self._log.warning(
@@ -62,7 +65,7 @@ class Laggards:
             was_beyond = is_beyond
 
         self.forget(connection)
-        timer = self._timers[connection] = get_hub().loop.timer(GRACE_S, GRACE_S)
+        timer = self._timers[connection] = get_hub().loop.timer(self._grace, self._grace)
         timer.start(look)
 
     def forget(self, connection: Connection) -> None:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-import pytest
-
-from zerorpc_hub import fanout as fanout_module
 from zerorpc_hub.fanout import Fanout, Subscriber
 
 
@@ -88,20 +83,19 @@ def test_prefixes_are_bounded_in_bytes_too() -> None:
     assert fanout.from_subscriber(heir, [[b"\0" + b"a" * 1000], [b"\1d"]])
 
 
-def test_prefixes_are_put_together_for_a_message_and_not_for_each_subscription(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    made = []
-
-    def counted(values: Iterable[bytes]) -> tuple[bytes, ...]:
-        made.append(tuple(values))
-        return made[-1]
-
-    monkeypatch.setattr(fanout_module, "tuple", counted, raising=False)
+def test_prefixes_are_put_together_for_a_message_and_not_for_each_subscription() -> None:
     fanout = Fanout(1000, 10_000)
     one = subscriber(fanout, "one", *(b"%d:" % each for each in range(1000)))
-    assert not made
+
+    def together() -> tuple[bytes, ...] | None:
+        return one._any
+
+    assert together() is None
     assert heard(fanout, b"999:", b"x") == [("one", b"999:")]
-    assert [len(each) for each in made] == [1000]
+    before = together()
+    assert len(before or ()) == 1000
+    assert heard(fanout, b"0:") == [("one", b"0:")]
+    assert together() is before
     fanout.from_subscriber(one, [[b"\0999:"]])
+    assert together() is None
     assert heard(fanout, b"999:") == []
