@@ -11,6 +11,8 @@ from .arguments import Options
 from .outcome import Mistake, quoted
 from .output import Paper
 
+_TRANSPORTS = ("tcp", "ipc", "inproc")
+
 
 class Attachable(Protocol):
     """A client or a server, as far as its endpoints go."""
@@ -20,9 +22,6 @@ class Attachable(Protocol):
 
     def connect(self, endpoint: str) -> list[str]:
         """Connect."""
-
-
-_TRANSPORTS = ("tcp", "ipc", "inproc")
 
 
 def attach(end: Attachable, options: Options, status: Paper | None) -> None:

@@ -20,7 +20,9 @@ else:
     Socket = monkey.get_original("socket", "socket")
 
 _poll = monkey.get_original("select", "poll")
-_ENDED = select.POLLRDHUP | select.POLLHUP | select.POLLERR
+# Only Linux tells of it apart; elsewhere the end of a connection is a hang-up.
+_HALF_CLOSED = getattr(select, "POLLRDHUP", 0)
+_ENDED = _HALF_CLOSED | select.POLLHUP | select.POLLERR
 
 
 def prepare(socket: Socket) -> None:
@@ -53,7 +55,7 @@ def is_at_end(socket: Socket) -> bool:
 def has_ended(socket: Socket) -> bool:
     """Tell whether the other side has closed, or it broke, whatever is left to read."""
     poll = _poll()
-    poll.register(socket.fileno(), select.POLLRDHUP)
+    poll.register(socket.fileno(), _HALF_CLOSED)
     return any(events & _ENDED for _, events in poll.poll(0))
 
 

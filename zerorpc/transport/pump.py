@@ -96,7 +96,8 @@ class Pump:
         self.socket.setsockopt(zmq.RECONNECT_IVL_MAX, _RECONNECT_MAX_MS)
         if socket_type == zmq.PUSH:
             # Nothing queues for a peer that is not there. Not for sockets that receive as well:
-            # what libzmq did not hand over yet goes, with it, when a connection breaks.
+            # with this option libzmq drops what it has received but not yet handed over when a
+            # connection breaks, so a last word would be lost.
             self.socket.setsockopt(zmq.IMMEDIATE, 1)
         self.lock = _allocate_lock()
         self.backlog_bytes = backlog_bytes
@@ -326,7 +327,8 @@ class Pump:
         if not (events & POLLIN and self._is_reading):
             self._was_full = False
             return [], bool(self._out and not self.is_held and events & _POLLOUT)
-        self._stride = min(2 * self._stride, _BATCH) if self._was_full else self._stride
+        if self._was_full:
+            self._stride = min(2 * self._stride, _BATCH)
         batch: list[list[Blob]] = []
         receive, most, room = self._receive, min(most, self._stride), _BATCH_BYTES
         try:
