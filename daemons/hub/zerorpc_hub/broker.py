@@ -94,16 +94,20 @@ class Broker:
         weight: int = 1,
         is_backup: bool = False,
         who: str = "",
+        is_doubtful: bool = False,
     ) -> tuple[Worker, list[Send]]:
         """Take in a connection that serves the calls of a pool, the last one by default.
 
-        `who` tells when one comes again that has failed; without it nothing is known of it.
+        `who` tells when one comes again that has failed; without it nothing is known of it. One
+        that is doubtful, as it may be no worker, gets calls once it has answered a ping.
         """
         switch = self.switch
         worker = Worker(peer, name, endpoint, now, weight=weight, is_backup=is_backup)
         switch.assign(worker, switch.pools[-1].name if pool is None else pool)
         home = switch.pools[worker.pool_index]
         self.workers[worker] = None
+        if is_doubtful:
+            self._watch.doubt(worker)
         home.join(worker, now)
         self._watch.recognise(worker, who, now)
         switch.pull(home, now)

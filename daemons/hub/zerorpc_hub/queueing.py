@@ -203,6 +203,10 @@ class _Workers:
         traffic.ledger.expect(endpoint)
 
     def on_ready(self, connection: Connection) -> None:
+        peer = connection.session.peer
+        # Servers are ROUTERs. Some have a DEALER, but so has every client that connects here by
+        # mistake, and that would take calls in without a word.
+        is_doubtful = peer is not None and peer.socket_type == "DEALER"
         worker, sends = self._broker.add_worker(
             connection,
             short_name(connection),
@@ -212,10 +216,14 @@ class _Workers:
             weight=self._way.weight,
             is_backup=self._way.backup,
             who=_who(connection, self.endpoint),
+            is_doubtful=is_doubtful,
         )
         _tie(connection, worker)
         self._relay.send(sends)
         self._traffic.log.info("worker connected", worker=connection.remote, endpoint=self.endpoint)
+        if is_doubtful:
+            why = "it has the socket of a client: no calls until it answers a ping"
+            self._traffic.log.warning("is it a worker?", worker=connection.remote, why=why)
 
     def on_handed(self, connection: Connection) -> None:
         """Do nothing: the broker's state tells of it."""

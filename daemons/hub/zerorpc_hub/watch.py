@@ -118,13 +118,20 @@ class Watch:
 
     def _ask(self, worker: Worker, now: float, *, is_fair: bool) -> None:
         if not worker.ping_token:
-            switch = self._switch
-            worker.ping_token = worker.number()
-            switch.out.append((worker.peer, [worker.ping_token, b"", switch.words.ping()]))
+            self._send_ping(worker)
         elif is_fair and not worker.is_busy:
             worker.is_busy = True
             self._switch.retire(worker, now)
             self._notices.append(Notice("worker_busy", worker.name, "does not answer a ping"))
+
+    def doubt(self, worker: Worker) -> None:
+        """Take one that has just come for busy until it answers a ping, which is sent at once."""
+        worker.is_busy = True
+        self._send_ping(worker)
+
+    def _send_ping(self, worker: Worker) -> None:
+        worker.ping_token = worker.number()
+        self._switch.out.append((worker.peer, [worker.ping_token, b"", self._switch.words.ping()]))
 
     def heard_ping(self, worker: Worker, blob: Blob, now: float) -> None:
         """Notice that a worker answers; what it says tells whether it is draining."""

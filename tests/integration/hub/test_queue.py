@@ -54,6 +54,32 @@ def test_long_calls_and_streams_stay_on_their_worker(start: Start, work: Work, d
     assert sorted(outcome(each) for each in naps) == ["a", "a", "b", "b", "c", "c"]
 
 
+def test_a_client_that_connects_where_workers_do_gets_no_calls(
+    start: Start, work: Work, dial: Dial
+) -> None:
+    hub = start()
+    dial(hub.endpoint("out"))
+    assert "it has the socket of a client" in hub.await_event("is it a worker?")["why"]
+    work(Busy("w"), hub.endpoint("out"))
+    hub.await_workers(2)
+    client = dial(hub.endpoint("in"))
+    assert [client.who() for _ in range(20)] == ["w"] * 20
+
+
+def test_a_worker_with_the_socket_of_a_client_gets_calls(start: Start, dial: Dial) -> None:
+    hub = start()
+    with RawPeer(hub.endpoint("out")) as raw:
+        call = begin(dial(hub.endpoint("in")).who)
+        names = []
+        while "who" not in names:
+            *envelope, blob = raw.receive_frames()
+            header, name, _ = unpackb(blob)
+            names.append(name)
+            raw.send("OK", ["raw"], response_to=header["message_id"], envelope=envelope[:-1])
+        assert outcome(call) == "raw"
+        assert names[0] == "_zerorpc_ping"
+
+
 def test_callers_of_a_killed_worker_are_told_at_once(start: Start, dial: Dial) -> None:
     hub = start()
     client = dial(hub.endpoint("in"), heartbeat=FAR_AWAY)

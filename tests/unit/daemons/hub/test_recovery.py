@@ -252,6 +252,19 @@ def test_a_worker_that_answers_no_ping_is_busy_until_it_does() -> None:
     assert [notice.what for notice in hub.broker.notices] == ["worker_busy", "worker_answers"]
 
 
+def test_one_that_may_be_no_worker_gets_calls_once_it_has_answered_a_ping() -> None:
+    hub = Hub()
+    client = hub.client()
+    hub.mute.add("w")
+    worker = hub.worker(is_doubtful=True)
+    (ping,) = hub.take(worker)
+    hub.call(client, "waits")
+    hub.wait(2.5)
+    assert hub.heard(worker) == []
+    hub.answer(worker, ping, "OK", ["pong", "name"])
+    assert [name for name, _ in hub.heard(worker)] == ["waits"]
+
+
 def test_nobody_is_judged_after_a_stall_of_the_hub_itself() -> None:
     hub = Hub()
     worker = hub.worker()
