@@ -41,6 +41,10 @@ class Words:
         """Return a call that every worker answers at once unless it is busy."""
         return b"".join((b"\x93\x82", _HEAD, self._next_id(), _V3, _PING))
 
+    def is_own(self, call_id: bytes) -> bool:
+        """Tell whether a call, of which this is the packed id, is one that this hub has made."""
+        return call_id.endswith(self._instance)
+
     def error(
         self, call_id: bytes, version: int, name: str, message: str, numbers: dict[str, int]
     ) -> bytes:

@@ -40,7 +40,9 @@ class Hub:
             policy = Policy(name="h", pools=(("default", PoolPolicy(**pool)),))
         self.random = 0.0
         self.now = 100.0
-        self.broker = Broker(policy, instance=b"i" * 24, random=lambda: self.random, now=self.now)
+        self.broker = Broker(
+            policy, instance=b"instance-of-the-test-hub", random=lambda: self.random, now=self.now
+        )
         self.inboxes: dict[str, list[Frames]] = {}
         self.workers: dict[str, Worker] = {}
         self.mute: set[str] = set()  # workers that leave pings without an answer

@@ -134,6 +134,25 @@ def test_hubs_in_a_circle_are_told() -> None:
     assert unpackb(answer)[2][0] == "TooManyHops"
 
 
+def test_a_ping_that_comes_back_through_a_circle_is_answered_by_the_hub_itself() -> None:
+    """It had been passed on once more, and got no answer at all then."""
+    hub = Hub()
+    client = hub.client()
+    hub.mute.add("w")
+    worker = hub.worker()
+    hub.call(client, "_zerorpc_ping")  # the method is known then
+    hub.wait(1)
+    others, own = hub.take(worker)
+    hub.from_client(client, own[1:])
+    (answer,) = hub.heard(client)
+    assert answer[1][0] == "TooManyHops"
+    assert hub.take(worker) == []
+    hub.answer(worker, own, *answer)
+    hub.answer(worker, others, "OK", ["pong"])
+    hub.wait(1)
+    assert not worker.is_busy
+
+
 def test_an_id_that_another_client_uses_is_refused() -> None:
     hub = Hub()
     first, second, worker = hub.client("c1"), hub.client("c2"), hub.worker()
