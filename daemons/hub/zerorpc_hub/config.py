@@ -38,6 +38,10 @@ _MEANINGLESS: Mapping[Kind, tuple[str, ...]] = {
 }
 
 
+# No host begins like this.
+_PATH = "ipc://"
+
+
 def _endpoint(text: str) -> str:
     try:
         parse(text)
@@ -298,6 +302,14 @@ class Hub(Section):
         return own + [(name, way) for name, pool in self.pools.items() for way in pool.out]
 
 
+def _place(endpoint: str) -> tuple[str, int]:
+    """Return what two endpoints have in common that cannot both be listened on."""
+    address = parse(endpoint)
+    if address.path:
+        return _PATH + address.path, 0
+    return ("0.0.0.0" if address.host in ("*", "0") else address.host), address.port
+
+
 def _is_default(section: Section, key: str) -> bool:
     name, _, rest = key.partition(".")
     value = getattr(section, name)
@@ -330,6 +342,29 @@ class Config(Settings, Hub):
         for name, info in Hub.model_fields.items() if is_several else ():
             if getattr(self, name) != info.default:
                 yield info.alias or name, "belongs into one of `hubs`"
+
+    @rule
+    def _listens_nowhere_twice(self) -> Iterator[Fault]:
+        # The second would be refused by the system, but only at the start.
+        seen: dict[tuple[str, int], str] = {}
+        for key, endpoint in self._listening():
+            place = _place(endpoint)
+            if place in seen:
+                yield key, f"{endpoint!r} is where {seen[place]} listens already"
+            elif place[1] or place[0].startswith(_PATH):
+                seen[place] = f"`{key}`"
+
+    def _listening(self) -> Iterator[tuple[str, str]]:
+        for name, hub in self.named().items():
+            prefix = f"hubs.{name}." if self.hubs else ""
+            yield from ((f"{prefix}in", endpoint) for endpoint in hub.in_)
+            yield from ((f"{prefix}out", each) for way in hub.out for each in way.bind)
+            for pool, section in hub.pools.items():
+                for way in section.out:
+                    yield from ((f"{prefix}pools.{pool}.out", each) for each in way.bind)
+        # The default moves on to a free port.
+        if self.admin.bind is not None and not _is_default(self.admin, "bind"):
+            yield "admin.bind", f"tcp://{self.admin.bind}"
 
     def _is_meant(self) -> bool:
         return not self.hubs

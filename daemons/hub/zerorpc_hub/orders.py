@@ -105,7 +105,8 @@ def give(name: str, argv: Sequence[str], default_url: str) -> int:
             metavar="SECONDS",
             help="wait so long for the calls they have; status 3 if some are left then",
         )
-    options = parser.parse_args(argv)
+    # Intermixed, or URL could not stand behind an option.
+    options = parser.parse_intermixed_args(argv)
     try:
         rows = order.carry_out(client_of(options), options)
     except AdminError as error:

@@ -85,12 +85,15 @@ def report(name: str, now: Plain, before: Plain, seconds: float, sort: str) -> R
 
 def _of_calls(name: str, now: Plain, before: Plain, seconds: float, sort: str) -> Report:
     whole = _row("", "", now, before, seconds)
+    # One that a reload has closed still counts in the sums, but nobody watches it.
+    open_endpoints = {*now["in"], *now["out"]}
     tables = []
     for heading, note in (("endpoint", "peers"), ("worker", "state"), ("method", "")):
         rows, old = now[f"by_{heading}"], before.get(f"by_{heading}", {})
         made = [
             _row(each, str(_note(row, note)), row, old.get(each, {}), seconds)
             for each, row in rows.items()
+            if heading != "endpoint" or row["peers"] or each in open_endpoints
         ]
         tables.append(Table(heading, note, ordered(made, sort)))
     # Each pool has a queue of its own.

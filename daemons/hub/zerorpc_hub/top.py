@@ -72,7 +72,7 @@ def _parse(argv: Sequence[str], default_url: str) -> argparse.Namespace:
         metavar="SECONDS",
         help=f"between two looks (default: {_INTERVAL_S:g}, with --once {_ONCE_S:g})",
     )
-    options = parser.parse_args(argv)
+    options = parser.parse_intermixed_args(argv)
     if options.interval is None:
         options.interval = _ONCE_S if options.once else _INTERVAL_S
     return options

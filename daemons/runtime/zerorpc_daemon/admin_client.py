@@ -57,19 +57,18 @@ class AdminClient:
             connection.request(method, self._base + target, body, self._headers)
             answer = connection.getresponse()
             status, data = answer.status, answer.read()
-        except (OSError, http.client.HTTPException) as error:
+            value = json.loads(data)
+        except OSError as error:
             raise AdminError(f"{self.name}: {_reason(error)}") from None
+        except (http.client.HTTPException, ValueError):
+            # Something else may listen there, and answer in HTML or with what is no HTTP at all.
+            raise AdminError(f"{self.name}: this is not an admin port") from None
         finally:
             connection.close()
-        # Something else may listen there, and answer in HTML.
-        try:
-            value = json.loads(data)
-        except ValueError:
-            raise AdminError(f"{self.name}: this is not an admin port") from None
         if status == 401:
-            raise AdminError(
-                f"{self.name}: a token is needed: --token-file FILE, or {TOKEN_VARIABLE}"
-            )
+            fault = "is not the right one" if self._headers else "is needed"
+            sources = f"--token-file FILE, or {TOKEN_VARIABLE}"
+            raise AdminError(f"{self.name}: the token {fault}: {sources}")
         if status != 200:
             said = value.get("error") if isinstance(value, dict) else None
             raise AdminError(f"{self.name}: {said or f'status {status}'}")

@@ -216,6 +216,8 @@ class _Teller:
         message = _SUBJECT.sub("", str(error["msg"]))
         # A bound is told with what exceeds it; a length shows nothing, and may be a secret's.
         has_length = "short" in found.kind or "long" in found.kind
+        if has_length and SecretStr in types_at(self._model, found.path):
+            message = message.replace("items after validation", "characters")
         return message if has_length else f"{message}, not {self._shown(found)}"
 
     def _shown(self, found: _Finding) -> str:

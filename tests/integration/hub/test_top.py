@@ -120,7 +120,7 @@ def test_orders_by_name(hub: HubProcess, call: Call) -> None:
     (worker,) = (row[1] for row in rows if row[2] == "out")
     assert call("drain", worker, url, "--wait", "10")[0] == 0
     assert hub.statistics()["by_worker"][worker]["state"] == "draining"
-    assert json.loads(call("undrain", "*", url, "--json")[1])[0]["worker"] == worker
+    assert json.loads(call("undrain", "*", "--json", url)[1])[0]["worker"] == worker
     assert call("channels", url)[:2] == (0, "none\n")
     assert call("log-level", "loud", url)[0] == 2
     status, said, problem = call("kick", "10.0.0.1:*", url)
@@ -140,16 +140,24 @@ def test_a_token_is_taken_from_a_file_or_the_environment(
         hub.file.write_text(text)
         url = url_of(hub)
         assert call("reload", url)[0] == 0
-        assert "a token is needed" in call("peers", url)[2]
+        assert "the token is needed" in call("peers", url)[2]
         assert call("peers", url, "--token-file", str(secret))[:2] == (0, "none\n")
         monkeypatch.setenv("ZERORPC_ADMIN_TOKEN", TOKEN)
         assert call("peers", url).status == 0
+        monkeypatch.setenv("ZERORPC_ADMIN_TOKEN", TOKEN[::-1])
+        assert "the token is not the right one" in call("peers", url)[2]
 
 
 def test_who_is_no_hub_is_told_in_a_line(call: Call) -> None:
     status, said, problem = call("top", "127.0.0.1:1", "--once")
     assert (status, said) == (2, "")
     assert problem == "zerorpc-hub top: 127.0.0.1:1: connection refused\n"
+
+
+def test_the_port_of_another_protocol_is_told_in_a_line(hub: HubProcess, call: Call) -> None:
+    url = hub.endpoint("in").removeprefix("tcp://")
+    _, _, problem = call("peers", url)
+    assert problem == f"zerorpc-hub peers: {url}: this is not an admin port\n"
 
 
 class Screen:

@@ -92,6 +92,34 @@ def test_mistakes_are_told_at_their_place(yaml: str, problem: str) -> None:
     assert problems(yaml)[0].startswith(problem)
 
 
+@pytest.mark.parametrize(
+    ("yaml", "problem"),
+    [
+        (
+            "in: [tcp://*:1, tcp://0:1]\nout: tcp://*:2",
+            "1:1: in: 'tcp://0:1' is where `in` listens",
+        ),
+        ("in: ipc://a\nout: [tcp://*:2, ipc://a]", "2:1: out: 'ipc://a' is where `in` listens"),
+        (TALK + "pools: {p: {out: tcp://*:1111, methods: x}}", "4:13: pools.p.out: 'tcp://*:1111'"),
+        (
+            "in: tcp://127.0.0.1:1\nout: ipc://a\nadmin: {bind: '127.0.0.1:1'}",
+            "3:9: admin.bind: 'tcp://127.0.0.1:1' is where `in` listens already",
+        ),
+        (
+            "hubs:\n  a: {in: ipc://a, out: ipc://b}\n  b: {in: ipc://b, out: ipc://c}",
+            "3:7: hubs.b.in: 'ipc://b' is where `hubs.a.out` listens already",
+        ),
+    ],
+)
+def test_an_endpoint_that_is_given_twice_is_told_before_the_start(yaml: str, problem: str) -> None:
+    (told,) = problems(yaml)
+    assert told.startswith(f"foo.yml:{problem}")
+
+
+def test_ports_that_the_system_chooses_are_never_the_same() -> None:
+    read("in: ['tcp://*:*', 'tcp://*:0']\nout: ['tcp://*:*', {connect: tcp://h:1}, tcp://*:1]")
+
+
 def test_everything_that_is_wrong_is_told_at_once() -> None:
     yaml = "out: tcp://*:2\nquue: {}\nheartbeat: {interval: 5, timeout: 3, tmeout: 2}\n"
     assert problems(yaml + "pools: {p: {out: {weight: 2}, methods: x, foo: 1}}") == [

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.unit.daemons.hub.test_account import Books
 from zerorpc_hub.rows import Row, ordered, quantile, report
+
+
+def looked_at(books: Books) -> dict[str, Any]:
+    return {"type": "queue", "in": ["in1", "in2"], "out": ["out"], **books.plain()}
 
 
 def test_only_what_happened_between_the_looks_counts() -> None:
@@ -13,12 +19,12 @@ def test_only_what_happened_between_the_looks_counts() -> None:
     worker = books.hub.worker()
     books.hub.call(books.clients[0], "old")
     books.answer_all(worker, 9.0)
-    before = {"type": "queue", **books.plain()}
+    before = looked_at(books)
     for _ in range(3):
         books.hub.call(books.clients[0], "new")
     books.answer_all(worker, 0.01, "ERR")
     books.hub.call(books.clients[0], "new")
-    now = {"type": "queue", **books.plain()}
+    now = looked_at(books)
     told = report("h", now, before, 2.0, "rate")
     assert told.summary == ("2 clients, 1 worker, 1 in flight, 0/10000 queued, 2 calls/s, 2 err/s")
     endpoints, workers, methods = told.tables
@@ -39,18 +45,30 @@ def test_after_a_restart_everything_is_new() -> None:
     for _ in range(5):
         books.hub.call(books.clients[0])
     books.answer_all(worker, 0.1)
-    before = {"type": "queue", **books.plain()}
+    before = looked_at(books)
     books = Books()
     books.hub.worker()
     books.hub.call(books.clients[0])
-    told = report("h", {"type": "queue", **books.plain()}, before, 1.0, "rate")
+    told = report("h", looked_at(books), before, 1.0, "rate")
     assert told.tables[2].rows[0].rate == 1.0
+
+
+def test_an_endpoint_that_was_closed_is_listed_as_long_as_it_has_peers() -> None:
+    books = Books()
+    books.hub.worker()
+    now = looked_at(books) | {"in": ["in1"], "out": []}
+    assert [row.name for row in report("h", now, {}, 1.0, "name").tables[0].rows] == [
+        *("in1", "in2", "out")
+    ]
+    books.hub.leave(books.clients[1])
+    now = looked_at(books) | {"in": ["in1"], "out": []}
+    assert [row.name for row in report("h", now, {}, 1.0, "name").tables[0].rows] == ["in1", "out"]
 
 
 def test_a_hub_that_tells_no_waits_of_its_workers_has_none_in_the_table() -> None:
     books = Books()
     books.hub.worker()
-    now = {"type": "queue", **books.plain()}
+    now = looked_at(books)
     del now["by_worker"]["w"]["wait"]
     assert report("h", now, {}, 1.0, "rate").tables[1].rows[0].wait is None
 
