@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 
 import zerorpc
 from demo.hub import HUB_STEPS, hub_at_work
-from demo.stage import ENVIRON, ROOT, WrongError, expect, report, run, show
+from demo.stage import ENVIRON, ROOT, WrongError, close_on_signals, expect, report, run, show
 
 CALLS = 1000
 WINDOW = 10
@@ -32,7 +32,11 @@ class Service:
         self.process = subprocess.Popen(
             words, cwd=ROOT, env=ENVIRON, stderr=subprocess.PIPE, text=True
         )
-        self.endpoint = self._listening()
+        try:
+            self.endpoint = self._listening()
+        except BaseException:
+            self.close()
+            raise
 
     def _listening(self) -> str:
         """Wait until it serves; return the endpoint that it chose."""
@@ -182,4 +186,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    close_on_signals()
     sys.exit(main())
