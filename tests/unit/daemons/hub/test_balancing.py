@@ -211,6 +211,15 @@ def test_a_slow_worker_gets_few_calls_and_all_others_their_share() -> None:
     assert got["w1"] == pytest.approx(got["w2"], rel=0.5)
 
 
+def test_one_long_job_says_less_than_many_short_ones() -> None:
+    hub = crowd_of("w1", "w2")
+    answered(hub, {"w1": 0.01, "w2": 0.01}, 200)
+    before = hub.workers["w1"].ewma
+    hub.broker.pause(hub.workers["w2"])
+    answered(hub, {"w1": 0.08}, 1)
+    assert hub.workers["w1"].ewma < 1.4 * before
+
+
 def test_fast_errors_attract_no_calls() -> None:
     hub = crowd_of("broken", "well")
     answered(hub, {"broken": 0.01, "well": 0.01}, 50)
@@ -234,6 +243,6 @@ def test_who_was_slow_once_is_tried_again_after_a_time() -> None:
     hub = crowd_of("w1", "w2")
     answered(hub, {"w1": 0.01, "w2": 0.01}, 20)
     answered(hub, {"w1": 5.0, "w2": 0.01}, 10)
-    assert answered(hub, {"w1": 0.01, "w2": 0.01}, 100)["w1"] == 0
+    assert answered(hub, {"w1": 0.01, "w2": 0.01}, 200)["w1"] == 0
     hub.wait(60)
     assert answered(hub, {"w1": 0.01, "w2": 0.01}, 20)["w1"] > 0
