@@ -6,7 +6,6 @@ import signal
 
 import zerorpc
 from tests.integration.faults.outcome import VALUE
-from tests.integration.faults.processes import wait_until
 from tests.integration.faults.size import Facts, Size
 from tests.integration.hub.process import ONE_HUB, HubProcess
 from tests.integration.hub.rolling import IN_FLIGHT, Load, mesh
@@ -21,6 +20,8 @@ BROKEN = "balance: by smell\n"
 def hub_replaced(size: Size) -> Facts:
     """SIGUSR2 five times with calls and streams in flight, with other and with broken settings."""
     times = size.count(5, 1)
+    # Between two replacements; together as many as pass through a rolling restart.
+    calls, streams = size.count(10_000, IN_FLIGHT), size.count(40, 1)
     with mesh(hubs=1, workers=3) as there, zerorpc.Client(there.fronts) as client:
         (hub,) = there.hubs
         load, pauses = Load(client), []
@@ -30,8 +31,7 @@ def hub_replaced(size: Size) -> Facts:
             hub.await_event("replacement refused", number + 1)
             hub.write(ONE_HUB + CONFIGURATIONS[number % len(CONFIGURATIONS)])
             pauses.append(replace(hub, number + 1))
-            before = load.calls
-            wait_until(lambda: load.calls > before + IN_FLIGHT, "calls go on")  # noqa: B023
+            load.go_on(calls, streams)
         load.end()
         statistics = hub.statistics()
     assert set(load.kinds) == {VALUE}

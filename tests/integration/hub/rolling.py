@@ -45,6 +45,15 @@ class Load:
         """How many calls have ended, streams not counted."""
         return self.kinds.total() - self.streams
 
+    def go_on(self, calls: int, streams: int) -> None:
+        """Return when so many more have ended."""
+        calls, streams = self.calls + calls, self.streams + streams
+        wait_until(
+            lambda: self.calls >= calls and self.streams >= streams,
+            "calls and streams go on",
+            within=3 * PATIENCE,
+        )
+
     def end(self) -> None:
         """Let all calls end, and see to it that each gave its value."""
         self._is_over = True
