@@ -161,7 +161,7 @@ class Switch:
         bucket = bucket_of(now - call.opened)
         call.method.wait[bucket] += 1
         worker.wait[bucket] += 1
-        if worker.most is not None:
+        if worker.most is not None and worker.load >= worker.most:
             self.review(worker)
         self.kept.count(call)
 
@@ -192,7 +192,7 @@ class Switch:
         call.worker, call.attempts = worker, 1
         worker.calls[token] = call
         self.out.append((worker.peer, [token, *frames]))
-        if worker.most is not None:
+        if worker.most is not None and worker.load >= worker.most:
             self.review(worker)
         if len(frames[-1]) > SMALL_BYTES:
             self.kept.count(call)
