@@ -45,6 +45,7 @@ class Ladder:
 
     def __init__(self, cost: Callable[[Worker, int], int]) -> None:
         self._cost = cost
+        self._is_plain = cost is outstanding
         self._rungs: list[list[Worker]] = [[]]
         self._lowest = 0
         self._count = 0
@@ -84,12 +85,23 @@ class Ladder:
             if last is not worker:
                 rung[slot], last.slot = last, slot
             calls = len(worker.calls)
-            if worker.placed == calls:
+            if worker.placed != calls:
+                # It has got more than its place says.
+                self._put(worker, calls)
+                lowest = self._lowest
+                continue
+            if worker.ratio != 1 or not self._is_plain:
                 self._put(worker, calls + 1)
                 return worker
-            # It has got more than its place says.
-            self._put(worker, calls)
-            lowest = self._lowest
+            # What `_put` would do for most: one call more is one rung more.
+            worker.placed = calls + 1
+            worker.rung = lowest = lowest + 1
+            if lowest == len(rungs):
+                rungs.append([])
+            rung = rungs[lowest]
+            worker.slot = len(rung)
+            rung.append(worker)
+            return worker
 
     def _take(self, worker: Worker) -> None:
         # The last of the rung fills the gap, so nothing behind it moves.
