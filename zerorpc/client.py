@@ -11,7 +11,7 @@ import gevent
 import gevent.event
 
 from zerorpc.channel import OPEN, Channel, nobody
-from zerorpc.checks import FOR_EVER, check_count, check_heartbeat, check_timeout
+from zerorpc.checks import FOR_EVER, MOST_COUNTED, check_count, check_heartbeat, check_timeout
 from zerorpc.context import Context, call_deadline
 from zerorpc.errors import (
     RemoteError,
@@ -25,7 +25,7 @@ from zerorpc.routes import Routes
 from zerorpc.sockets import SocketBase, remote_method
 from zerorpc.streams import hooked_items, items
 from zerorpc.transport import Driver
-from zerorpc.wire import ERR, Event
+from zerorpc.wire import ERR, Event, in_milliseconds
 
 _UNSET: Any = object()
 # What a timeout usually is; of these, only its value needs a look.
@@ -129,7 +129,7 @@ class Client(SocketBase):
         elif type(timeout) not in _PLAIN:
             timeout = check_timeout("timeout", timeout, is_computed=True)
         if slots is not None:
-            slots = check_count("slots", slots)
+            slots = check_count("slots", slots, MOST_COUNTED)
         deadline = call_deadline.get()
         if deadline is not None or (timeout is not None and not 0 < timeout < FOR_EVER):
             timeout = _time_left(method, timeout, deadline)
@@ -223,13 +223,18 @@ class Client(SocketBase):
         self, method: str, args: Any, timeout: float | None, slots: int | None
     ) -> tuple[Channel, Event]:
         context = self._context
-        driver = self._routes.choose()
-        request = driver.multiplexer.opening_event(
+        request = self._routes.choose().multiplexer.opening_event(
             method, args, context.hook_get_task_context(), timeout
         )
         # What the hooks made of the event is sent, its name and arguments included.
         context.hook_client_before_request(request)
-        return driver.call(request.name, request.args, timeout, slots, request), request
+        try:
+            # Only now, as a hook may wait: for as long as a server needs to go.
+            driver = self._routes.choose()
+            return driver.call(request.name, request.args, timeout, slots, request), request
+        except BaseException as error:  # what began must end
+            context.hook_client_after_request(request, None, error)
+            raise
 
     def _await_hooked(self, channel: Channel, request: Event, slots: int | None) -> Any:
         try:
@@ -237,7 +242,7 @@ class Client(SocketBase):
             while event.name == ERR and self._is_for_another(channel, event):
                 left = _time_left(request.name, None, channel.expires)
                 if left is not None:
-                    request.header["deadline_ms"] = int(left * 1000)
+                    request.header["deadline_ms"] = in_milliseconds(left)
                 driver = self._routes.choose()
                 channel = driver.call(request.name, request.args, left, slots, request)
                 event = driver.wait(channel)
@@ -267,7 +272,10 @@ class Client(SocketBase):
                     event, lambda: hooked_items(channel, event, request, context, self._routes)
                 )
             except ZerorpcError as error:
-                failure = context.hook_client_handle_remote_error(event) or error
+                try:
+                    failure = context.hook_client_handle_remote_error(event) or error
+                except BaseException as raised:  # the other hooks hear of it, too
+                    failure = raised
         # A stream has only begun; its iterator tells the hook how it ended.
         if failure is not None or pattern is not BY_NAME["stream"]:
             context.hook_client_after_request(request, event, failure)
@@ -322,4 +330,6 @@ def _async_option(options: dict[str, Any], async_: bool) -> bool:
 def _method_name(method: object) -> str:
     if isinstance(method, bytes):
         return method.decode()
+    if isinstance(method, str):
+        return str(method)  # a StrEnum's, say: on the wire it is its text
     raise TypeError(f"the name of a remote method is str or bytes, not {type(method).__name__}")

@@ -37,6 +37,7 @@ from zerorpc.wire import (
     envelope_of,
     error_args,
     grants_by_heartbeat,
+    in_milliseconds,
     is_id,
     is_long_envelope,
     message_version,
@@ -230,7 +231,7 @@ class Multiplexer:
             raise ValueError(f"slots={slots}: a stream needs room for at least one item")
         if event is None:
             message_id = self._next_id()
-            deadline_ms = None if timeout is None else int(timeout * 1000)
+            deadline_ms = None if timeout is None else in_milliseconds(timeout)
             blob = self.codec.request(message_id, name, args, deadline_ms)
         else:
             message_id = event.header["message_id"]
@@ -257,7 +258,7 @@ class Multiplexer:
         """Return the event that `open` would send, for middleware to look at and to change."""
         header: dict[str, Any] = {"message_id": self._next_id(), "v": VERSION}
         if timeout is not None:
-            header["deadline_ms"] = int(timeout * 1000)
+            header["deadline_ms"] = in_milliseconds(timeout)
         return Event({**header, **extra} if extra else header, name, args)
 
     def reply_event(

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from math import ceil
 from typing import Any, NamedTuple, NoReturn
 
 from msgpack import ExtraData, ExtType, Packer, Unpacker, packb, unpackb
@@ -67,6 +68,7 @@ _KEEP_PACKER_BYTES = 4 << 20
 # Above this the next event is packed in one piece, since it may be as large; see `_pack_large`.
 _LARGE_BYTES = 65536
 _NAME_CACHE = 1024
+_FOR_EVER_MS = 10**15
 # Ids and envelopes go back with every event of a channel, heartbeats too, and are kept with it:
 # unbounded, one request of 100 MB would have us send as much every few seconds. Those of stock and
 # of zerorpc-node have 32 and 36 characters; a hub adds one frame of five bytes.
@@ -147,6 +149,11 @@ class Codec:
         self._unpack: Callable[..., Any] = (
             partial(unpackb, ext_hook=self._unpack_ext) if self._by_code else unpackb
         )
+        # For what is packed while the packer is at work; slower, as it makes one each time.
+        self._pack_apart: Callable[[Any], bytes] = (
+            partial(packb, default=self._pack_custom) if self._by_type else packb
+        )
+        self._pack_into = self._pack_apart
         self._was_large = False
         self._names: dict[str, bytes] = {}
         self._deadline_ms: int | None = None
@@ -227,17 +234,20 @@ class Codec:
         return b"".join((_HEAD_3, message_id, tail, _BEAT))
 
     def _renew_packer(self) -> None:
-        # The packing of a custom type may switch greenlets, which a shared packer cannot take.
-        self._pack_into: Callable[[Any], bytes] = (
-            partial(packb, default=self._pack_custom) if self._by_type else Packer().pack
-        )
+        self._pack_into = self._pack_apart if self._by_type else Packer().pack
 
     def _pack(self, value: Any) -> bytes:
+        # Taken out while it works: MessagePack asks subclasses of dict for their items, and a
+        # custom type for its bytes, which may switch greenlets or pack something themselves. What
+        # they added would stand in the middle of what is here.
+        pack, self._pack_into = self._pack_into, self._pack_apart
         try:
-            packed = self._pack_into(value)
+            packed = pack(value)
         except BaseException:
             self._renew_packer()
             raise
+        if pack is not self._pack_apart:
+            self._pack_into = pack
         if len(packed) > _LARGE_BYTES:
             keep_freed_buffers()
             self._was_large = not self._by_type
@@ -379,10 +389,17 @@ def grants_by_heartbeat(version: int) -> bool:
     return version < VERSION
 
 
+def in_milliseconds(seconds: float) -> int:
+    """Return for how long a caller will wait, as the header's `deadline_ms` says it."""
+    # Up, or the server's deadline would pass before the caller's, and its ERR be the answer.
+    return ceil(seconds * 1000)
+
+
 def time_left(header: Mapping[Any, Any]) -> float | None:
     """Return for how many seconds the caller will wait, None where a header does not tell."""
-    deadline_ms = header.get("deadline_ms")
-    return deadline_ms / 1000 if type(deadline_ms) is int and deadline_ms >= 0 else None
+    left_ms = header.get("deadline_ms")
+    # As long as that is for ever, and would fit in no integer of the calls that inherit it.
+    return left_ms / 1000 if type(left_ms) is int and 0 <= left_ms < _FOR_EVER_MS else None
 
 
 def error_args(version: int, name: str, message: str, traceback: str | None) -> list[Any]:

@@ -12,6 +12,7 @@ import pytest
 import zerorpc
 from tests.integration.running import (
     ANY_PORT,
+    FAR_AWAY,
     PATIENCE,
     Dial,
     Gate,
@@ -20,6 +21,7 @@ from tests.integration.running import (
     begin,
     open_calls,
     outcome,
+    up,
     wait_until,
 )
 
@@ -194,3 +196,70 @@ def test_an_error_in_a_pullers_hook_costs_its_message_only(
         pusher.note(number)
     wait_until(lambda: len(received) == 2, "the others have come")
     assert received == [0, 2]
+
+
+# -- what began must end -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def told(context: zerorpc.Context) -> list[str]:
+    """What a middleware heard of calls: their beginnings, and their ends."""
+    heard: list[str] = []
+    context.register_middleware(
+        {
+            "client_before_request": lambda event: heard.append("before"),
+            "client_after_request": lambda request, reply, error: heard.append(repr(error)),
+        }
+    )
+    return heard
+
+
+def test_a_call_that_cannot_be_sent_is_told_of_to_the_end(
+    serve: Serve, dial: Dial, context: zerorpc.Context, told: list[str]
+) -> None:
+    with pytest.raises(TypeError, match="can not serialize"):
+        dial(serve(SERVICE), context=context).add(object())
+    assert told[0] == "before"
+    assert "can not serialize" in told[1]
+
+
+def test_a_call_that_waits_for_room_is_told_of_to_the_end(
+    dial: Dial, context: zerorpc.Context, told: list[str]
+) -> None:
+    limits = zerorpc.Limits(backlog_bytes=100)
+    client = dial("tcp://127.0.0.1:1", context=context, timeout=FAR_AWAY, limits=limits)
+    client.add("x" * 200, async_=True)
+    told.clear()
+    waiting = begin(client.add, "x" * 200)
+    wait_until(lambda: told == ["before"], "it waits")
+    waiting.kill(KeyError("enough"), block=False)
+    with pytest.raises(KeyError, match="enough"):
+        outcome(waiting)
+    assert told[1] == "KeyError('enough')"
+
+
+def test_an_error_of_the_hook_that_replaces_errors_is_an_end_too(
+    serve: Serve, dial: Dial, context: zerorpc.Context, told: list[str]
+) -> None:
+    def broken(_event: Any) -> None:
+        raise LookupError("broken")
+
+    context.register_middleware({"client_handle_remote_error": broken})
+    with pytest.raises(LookupError, match="broken"):
+        dial(serve(SERVICE), context=context).fail()
+    assert told == ["before", "LookupError('broken')"]
+
+
+def test_a_call_goes_to_a_server_that_is_there_when_the_hooks_are_done(
+    serve: Serve, dial: Dial, context: zerorpc.Context
+) -> None:
+    first, second = serve({"who": lambda: "first"}), serve({"who": lambda: "second"})
+    client = dial(first, second, context=context)
+    wait_until(lambda: len(up(client)) == 2, "both are up")
+    gate = Gate()
+    context.register_middleware({"client_before_request": lambda event: gate.enter()})
+    calls = [begin(client.who) for _ in range(4)]
+    gate.await_entered(4)
+    client.disconnect(first.endpoints[0])
+    gate.open()
+    assert [outcome(call) for call in calls] == ["second"] * 4

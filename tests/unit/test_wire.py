@@ -19,9 +19,11 @@ from zerorpc.wire import (
     Event,
     Id,
     error_args,
+    in_milliseconds,
     is_id,
     message_version,
     peek_header,
+    time_left,
 )
 
 ID = b"0123456789abcdef" * 2
@@ -403,3 +405,43 @@ def test_an_error_event_of_each_version_survives() -> None:
         args = error_args(version, "NameError", "nope", None)
         event = codec.decode(codec.event(Event({"message_id": ID, "v": version}, ERR, args)))
         assert (event.header["v"], event.args) == (version, args)
+
+
+class Nested(dict[str, Any]):
+    """Packs something else of the same codec when it is asked for its items."""
+
+    def __init__(self, codec: Codec, inner: Any) -> None:
+        super().__init__(inner=inner)
+        self._codec, self._inner = codec, inner
+        self.meanwhile = b""
+
+    def items(self) -> Any:
+        self.meanwhile = bytes(self._codec.request(ID, "inner", [self._inner], None))
+        return super().items()
+
+
+def test_what_is_packed_while_something_is_being_packed_does_not_mix_with_it() -> None:
+    codec = Codec()
+    for _ in range(2):
+        value = Nested(codec, "x" * 100)
+        assert codec.decode(codec.request(ID, "outer", [1, value, 2], None)).args == [
+            *(1, {"inner": "x" * 100}, 2)
+        ]
+        assert codec.decode(value.meanwhile) == Event(
+            {"message_id": ID, "v": 3}, "inner", ["x" * 100]
+        )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "milliseconds"), [(0.00099, 1), (0.0209, 21), (0.1, 100), (30, 30_000), (7.5, 7500)]
+)
+def test_a_server_gets_no_less_time_than_its_caller_takes(
+    seconds: float, milliseconds: int
+) -> None:
+    assert in_milliseconds(seconds) == milliseconds
+
+
+def test_a_deadline_that_is_as_good_as_none_is_none() -> None:
+    assert time_left({"deadline_ms": 10**15 - 1}) is not None
+    assert time_left({"deadline_ms": 10**15}) is None
+    assert time_left({"deadline_ms": 2**64 - 1}) is None
