@@ -12,6 +12,8 @@ from typing import Any
 
 # Seconds that mean no limit: a deadline of more milliseconds than this fits in no integer.
 FOR_EVER = 1e12
+# What every peer can count to: it is node's limit, and MessagePack goes not much further.
+MOST_COUNTED = 2**53
 
 
 def check_timeout(name: str, value: Any, *, is_computed: bool = False) -> float | None:
@@ -45,14 +47,16 @@ def check_grace(value: Any) -> float:
     return min(seconds, FOR_EVER)
 
 
-def check_count(name: str, value: Any) -> int | None:
-    """Return a number of things, None where there is no bound."""
+def check_count(name: str, value: Any, most: int | None = None) -> int | None:
+    """Return a number of things, at most so many; None where there is no bound."""
     if value is None:
         return None
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{name}={value!r}: should be a whole number, or None")
     if value < 1:
         raise ValueError(f"{name}={value!r}: should be at least 1; None means no bound of its own")
+    if most is not None and value > most:
+        raise ValueError(f"{name}={value!r}: should be at most {most}; None means no bound")
     return value
 
 

@@ -191,7 +191,9 @@ class Puller(_OneWay):
     def run(self) -> None:
         """Receive until `stop()` or `close()`; can be run again after `stop()`.
 
-        A `stop()` that came since the last run ended is for this one, which ends at once.
+        A `stop()` that came since the last run ended is for this one, which ends at once. Whoever
+        kills the greenlet of a run does not end the method that runs: it may overlap with those of
+        the next run.
         """
         self._pump.check_usable()
         if self._workers is not None:
@@ -270,9 +272,10 @@ class Puller(_OneWay):
             try:
                 event = self._codec.decode(frames[-1])
             except RemoteProtocolError as error:
-                if not self._dropped[error.reason]:
-                    _log.warning("dropped a message: %s", error)
                 self._dropped[error.reason] += 1
+                if self._dropped[error.reason] == 1:
+                    # Not here: a handler of the log may wait, and the loop may not.
+                    gevent.spawn(_log.warning, "dropped a message: %s", error)
                 continue
             # After decoding: the name stands behind a header that differs in every message.
             if self._is_wanted(event):

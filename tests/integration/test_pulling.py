@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from typing import Any
 
 import gevent
 import pytest
+import zmq
+from msgpack import packb
 
 import zerorpc
+from tests.integration.faults.raw_peer import RawPeer
 from tests.integration.running import ANY_PORT, Gate, Keep, begin, outcome, wait_until
 
 SIZE = 10_000  # bytes of an argument
@@ -205,3 +209,36 @@ def test_a_method_of_which_nothing_runs_is_told(
     assert "items failed with TypeError: it returned a generator, of which nothing" in caplog.text
     assert "later failed with TypeError: it returned a coroutine, of which nothing" in caplog.text
     assert ran == []
+
+
+class SlowHandler(logging.Handler):
+    """A log that goes to a slow place: it waits, which the loop itself may not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        gevent.sleep(0)
+        self.said.append(record.getMessage())
+
+
+def test_a_message_that_is_none_costs_its_neighbours_nothing_however_slow_the_log_is(
+    keep: Keep, puller: zerorpc.Puller, work: Work
+) -> None:
+    work.gate.open()
+    log, slow = logging.getLogger("zerorpc.oneway"), SlowHandler()
+    with RawPeer(kind=zmq.PUSH) as raw:
+        raw.socket.connect(puller.bind(ANY_PORT)[0])
+        for number in range(100):
+            if number == 50:
+                raw.socket.send(b"garbage")
+            raw.socket.send(packb([{"message_id": b"%d" % number, "v": 3}, "note", [number]]))
+        log.addHandler(slow)
+        try:
+            begin(puller.run)
+            wait_until(lambda: work.done == list(range(100)), "the others are handled")
+            wait_until(lambda: len(slow.said) == 1, "it is told")
+        finally:
+            log.removeHandler(slow)
+    assert puller.statistics()["dropped"] == {"not_an_event": 1}

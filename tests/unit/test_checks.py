@@ -11,6 +11,7 @@ import pytest
 
 from zerorpc.checks import (
     FOR_EVER,
+    MOST_COUNTED,
     check_count,
     check_grace,
     check_heartbeat,
@@ -113,3 +114,10 @@ def test_topics_may_come_in_any_collection() -> None:
     assert check_topics(None) is None
     assert check_topics([]) == ()
     assert check_topics(iter(["al", "be"])) == ("al", "be")
+
+
+@pytest.mark.parametrize("value", [2**53 + 1, 2**64, HUGE], ids=short)
+def test_a_count_that_travels_is_one_that_every_peer_can_count(value: int) -> None:
+    assert check_count("slots", 2**53, MOST_COUNTED) == 2**53
+    with pytest.raises(ValueError, match=r"^slots=.*: should be at most 9007199254740992"):
+        check_count("slots", value, MOST_COUNTED)

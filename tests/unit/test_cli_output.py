@@ -148,3 +148,15 @@ def test_what_is_said_on_a_stderr_that_fails_gets_lost() -> None:
         paper = Paper(stream, {}, may_get_lost=True)
         paper.line("first")
         paper.line("second")
+
+
+@pytest.mark.parametrize("is_json", [True, False])
+def test_an_answer_that_is_nested_too_deeply_is_told(is_json: bool) -> None:
+    value: Any = 0
+    for _ in range(100_000):
+        value = [value]
+    paper = Paper(io.StringIO(), {})
+    with pytest.raises(Unwritable, match="nested too deeply"):
+        write_value(value, paper, is_json=is_json)
+    with pytest.raises(Unwritable, match="nested too deeply"):
+        write_stream([value], paper, is_json=is_json)

@@ -56,6 +56,15 @@ class Options(NamedTuple):
         return [name for name, is_given in given.items() if is_given]
 
     @property
+    def given_to_make_a_server(self) -> list[str]:
+        """The options that were given of those that a target which is a Server has settled."""
+        given = {
+            "--pool-size": self.pool_size is not None,
+            "--heartbeat": self.heartbeat != HEARTBEAT,
+        }
+        return [name for name, is_given in given.items() if is_given]
+
+    @property
     def is_measurement(self) -> bool:
         """Whether the call is to be repeated and timed."""
         return self.repeat is not None or self.bench is not None

@@ -12,7 +12,7 @@ import io
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 from zerorpc.later import later
@@ -118,7 +118,7 @@ def discard(stream: IO[str]) -> None:
 def write_value(value: Any, paper: Paper, *, is_json: bool) -> None:
     """Write the answer to a call."""
     # `pprint` as in stock, whose scripts may read it back with `ast.literal_eval`.
-    paper.line(_as_json(value) if is_json else pprint.pformat(value))
+    paper.line(_whole(_as_json if is_json else pprint.pformat, value))
 
 
 def write_stream(items: Iterable[Any], paper: Paper, *, is_json: bool) -> None:
@@ -133,9 +133,16 @@ def write_stream(items: Iterable[Any], paper: Paper, *, is_json: bool) -> None:
     separator = "["
     for item in items:
         # The comma goes before an item: whether another follows is not known yet.
-        paper.text(separator + _as_json(item))
+        paper.text(separator + _whole(_as_json, item))
         separator = ","
     paper.line("[]" if separator == "[" else "]")
+
+
+def _whole(write: Callable[[Any], str], value: Any) -> str:
+    try:
+        return write(value)
+    except RecursionError:
+        raise Unwritable("cannot write the result: it is nested too deeply") from None
 
 
 def _as_json(value: Any) -> str:

@@ -25,7 +25,7 @@ def serve(options: Options, status: Paper) -> Exit:
     this becomes the process's main program: it takes over its signals.
     """
     path = options.target or ""
-    server = _make_server(load(path), path, options)
+    server = _make_server(load(path), path, options, status)
     try:
         attach(server, options, status)
         _stop_on_signals(server, options.grace)
@@ -36,9 +36,11 @@ def serve(options: Options, status: Paper) -> Exit:
     return Exit.OK
 
 
-def _make_server(target: object, path: str, options: Options) -> Server:
+def _make_server(target: object, path: str, options: Options, status: Paper) -> Server:
     # A subclass of Server is served as it is: wrapped it would expose its own `close` and `stop`.
     if isinstance(target, Server):
+        for option in options.given_to_make_a_server:
+            status.line(f"{option} means nothing to {quoted(path)}, which is a Server already")
         return target
     check_exposes(target, path)
     return Server(target, pool_size=options.pool_size, heartbeat=options.heartbeat)

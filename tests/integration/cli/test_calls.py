@@ -86,6 +86,13 @@ def test_a_subclass_of_server_exposes_what_it_adds() -> None:
         assert run(server.endpoint).stdout == "[Own]\nhello Greet.\n"
 
 
+def test_a_subclass_of_server_has_settled_some_options_already() -> None:
+    with serving("--pool-size", "1", "--heartbeat", "2", "services.Own") as server:
+        for option in ("--pool-size", "--heartbeat"):
+            text = f'{option} means nothing to "services.Own", which is a Server already'
+            assert text in server.errors
+
+
 def test_no_heartbeat_and_no_timeout(service: str) -> None:
     words = ("--heartbeat", "none", "--timeout", "0", "-j", service, "add", "1", "2")
     assert run(*words).stdout == "3\n"
