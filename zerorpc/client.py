@@ -13,6 +13,7 @@ import gevent.event
 from zerorpc.channel import OPEN, Channel, nobody
 from zerorpc.checks import FOR_EVER, MOST_COUNTED, check_count, check_heartbeat, check_timeout
 from zerorpc.context import Context, call_deadline
+from zerorpc.deadline import in_milliseconds
 from zerorpc.errors import (
     RemoteError,
     TimeoutExpired,
@@ -25,7 +26,7 @@ from zerorpc.routes import Routes
 from zerorpc.sockets import SocketBase, remote_method
 from zerorpc.streams import hooked_items, items
 from zerorpc.transport import Driver
-from zerorpc.wire import ERR, Event, in_milliseconds
+from zerorpc.wire import ERR, Event
 
 _UNSET: Any = object()
 # What a timeout usually is; of these, only its value needs a look.

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import zmq.green
 
 from zerorpc.errors import EndpointError
+from zerorpc.quoting import excerpt
 from zerorpc.transport.process import end_with_process, fork_count
 from zerorpc.transport.scheduling import give_way
-from zerorpc.wire import CustomType, Event
+from zerorpc.wire import HEADER_KEYS, CustomType, Event
 
 Result = TypeVar("Result")
 
@@ -72,9 +73,12 @@ class Middleware:
                 functor = getattr(middleware, name, None)
             # Names that are no hook are ignored, as stock does: middleware has other methods as
             # well.
-            if functor is not None:
-                self.hooks[name].append(functor)
-                found += 1
+            if functor is None:
+                continue
+            if not callable(functor):
+                raise TypeError(f"the hook {name!r} is not callable: {excerpt(repr(functor))}")
+            self.hooks[name].append(functor)
+            found += 1
         # Of use on both sides; `resolve_endpoint` is no business of a call.
         travels = bool(self.hooks["get_task_context"])
         self.has_client = travels or any(self.hooks[name] for name in CLIENT_HOOKS)
@@ -202,6 +206,10 @@ class Context(_ZmqContext):
         merged: dict[str, Any] = {}
         for functor in self.middleware.hooks["get_task_context"]:
             merged.update(functor())
+        # Passed over and no error, as one hook may give back the whole header that the other has
+        # loaded: with the `v` of another event a stream would never end.
+        for key in HEADER_KEYS & merged.keys():
+            del merged[key]
         return merged
 
     def hook_server_before_exec(self, request_event: Event) -> None:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 else:
     inspect = later("inspect")
 
+# They have methods, none of which anybody means to serve: `Server("urllib.parse")` is a slip.
+VALUES = (int, float, complex, bool, str, bytes, bytearray, list, tuple, set, frozenset)
+_NOTHING: Any = object()
+
 
 class DecoratorBase:
     """A callable together with the pattern by which its result travels.
@@ -29,7 +33,9 @@ class DecoratorBase:
 
     pattern_name: ClassVar[str]
 
-    def __init__(self, functor: Any) -> None:
+    def __init__(self, functor: Any = _NOTHING) -> None:
+        if functor is _NOTHING:
+            raise TypeError(f"@zerorpc.{self.pattern_name} stands without parentheses")
         if isinstance(functor, DecoratorBase):
             functor = functor._functor
         # A classmethod is no callable but becomes one where it is bound.
@@ -98,6 +104,9 @@ def expose(target: object, hidden: frozenset[str] = frozenset()) -> dict[str, De
     `_` nor is `hidden`: a server that exposes itself hides what it inherited.
     """
     # Names with `_` too: who writes them down wants them to be called, as in stock.
+    if type(target) in VALUES:
+        kind = type(target).__name__
+        raise TypeError(f"{target!r:.80} is a {kind}; a module, class, object or dict is wanted")
     if isinstance(target, dict):
         return {_checked_name(name): _checked_method(name, f) for name, f in target.items()}
     methods = {}
@@ -113,6 +122,14 @@ def expose(target: object, hidden: frozenset[str] = frozenset()) -> dict[str, De
         if _is_method(attribute):
             methods[name] = _decorated(attribute)
     return methods
+
+
+def unknown_method(name: str) -> NameError:
+    """Return what is raised where there is no method of that name, as stock has it."""
+    error = NameError(name)
+    # Its message is the bare name, which reads like a slip in the service. Python 3.11 shows this.
+    error.__dict__["__notes__"] = ["(this service has no method of that name)"]
+    return error
 
 
 def shadowed_names(methods: Iterable[str], attributes: Iterable[str]) -> list[str]:

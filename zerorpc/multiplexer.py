@@ -17,6 +17,7 @@ from typing import Any
 
 from zerorpc.admission import Admission
 from zerorpc.channel import DROPPED, FAILED, OPEN, QUIET, WAKE, Channel
+from zerorpc.deadline import in_milliseconds, time_left
 from zerorpc.errors import LostRemote, RemoteProtocolError, ZerorpcError
 from zerorpc.limits import Limits
 from zerorpc.step import Request, Step
@@ -37,12 +38,10 @@ from zerorpc.wire import (
     envelope_of,
     error_args,
     grants_by_heartbeat,
-    in_milliseconds,
     is_id,
     is_long_envelope,
     message_version,
     peek_header,
-    time_left,
 )
 
 # What the open channels of a socket promise together, and what each may in any case. A stock server

@@ -74,7 +74,14 @@ class ReqStream:
 
     def serve(self, answering: Answering, functor: Any, args: Any) -> None:
         """Run the method and send what it yields; its `finally` runs when the caller is gone."""
-        iterator = iter(functor(*args))
+        result = functor(*args)
+        try:
+            iterator = iter(result)
+        except TypeError:
+            advice = "it should yield its items, or return something to iterate over"
+            kind = type(result).__name__
+            text = f"{_name_of(functor)} is a stream, but returned {kind}: {advice}"
+            raise TypeError(text) from None
         try:
             send = answering.send
             for item in iterator:

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 from msgpack import Unpacker, packb
 
+from zerorpc.deadline import time_left
 from zerorpc.errors import RemoteProtocolError
-from zerorpc.wire import Blob, is_id, message_version, time_left
+from zerorpc.wire import Blob, is_id, message_version
 
 # A packed id: what an answer repeats, and what tells one call from another.
 Id = bytes

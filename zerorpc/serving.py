@@ -16,7 +16,7 @@ import gevent
 from zerorpc.channel import OPEN, Channel, nobody
 from zerorpc.context import Context, call_deadline
 from zerorpc.errors import ZerorpcError
-from zerorpc.methods import DecoratorBase
+from zerorpc.methods import DecoratorBase, unknown_method
 from zerorpc.patterns import BY_NAME, Answering, describe_exception
 from zerorpc.quoting import excerpt
 from zerorpc.step import Request
@@ -83,7 +83,7 @@ class _Call:
         # between, so that hooks nobody registered cost one attribute.
         method = service.methods.get(event.name)
         if method is None:
-            raise NameError(event.name)
+            raise unknown_method(event.name)
         BY_NAME[method.pattern_name].serve(self, method._functor, event.args)
 
     def send(self, name: str, args: Any) -> None:
@@ -109,7 +109,7 @@ class _Call:
         context.hook_load_task_context(event.header)
         method = self._service.methods.get(event.name)
         if method is None:
-            raise NameError(event.name)
+            raise unknown_method(event.name)
         context.hook_server_before_exec(event)
         answering: Answering = self
         hooks = context.middleware.hooks

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from math import ceil
 from typing import Any, NamedTuple, NoReturn
 
 from msgpack import ExtraData, ExtType, Packer, Unpacker, packb, unpackb
@@ -45,6 +44,9 @@ FINAL = frozenset((OK, ERR, STREAM_DONE))  # after one of these the conversation
 # What the ERR of a server is called that is about to stop: the call was not started.
 DRAINING = "Draining"
 
+# What the protocol itself puts into every header.
+HEADER_KEYS = frozenset(("message_id", "v", "response_to"))
+
 # Names of events below the calls: free of credit, and never seen by a method.
 CONTROL_PREFIX = "_zpc_"
 HEARTBEAT = "_zpc_hb"
@@ -68,7 +70,6 @@ _KEEP_PACKER_BYTES = 4 << 20
 # Above this the next event is packed in one piece, since it may be as large; see `_pack_large`.
 _LARGE_BYTES = 65536
 _NAME_CACHE = 1024
-_FOR_EVER_MS = 10**15
 # Ids and envelopes go back with every event of a channel, heartbeats too, and are kept with it:
 # unbounded, one request of 100 MB would have us send as much every few seconds. Those of stock and
 # of zerorpc-node have 32 and 36 characters; a hub adds one frame of five bytes.
@@ -153,7 +154,7 @@ class Codec:
         self._pack_apart: Callable[[Any], bytes] = (
             partial(packb, default=self._pack_custom) if self._by_type else packb
         )
-        self._pack_into = self._pack_apart
+        self._pack_into: Callable[[Any], bytes] = self._pack_apart
         self._was_large = False
         self._names: dict[str, bytes] = {}
         self._deadline_ms: int | None = None
@@ -288,7 +289,11 @@ class Codec:
         for base in type(value).__mro__:
             entry = self._by_type.get(base)
             if entry is not None:
-                return ExtType(entry.code, entry.pack(value))
+                packed: Any = entry.pack(value)
+                if not isinstance(packed, bytes):
+                    kinds = f"{base.__name__!r} returned {type(packed).__name__}"
+                    raise TypeError(f"the pack function of {kinds}, not bytes")
+                return ExtType(entry.code, packed)
         raise TypeError(f"can not serialize {type(value).__name__!r} object")
 
     # -- decoding ----------------------------------------------------------------------------
@@ -387,19 +392,6 @@ def beats_first(version: int) -> bool:
 def grants_by_heartbeat(version: int) -> bool:
     """Tell whether peers of protocol `version` grant credit in heartbeats, not in `_zpc_more`."""
     return version < VERSION
-
-
-def in_milliseconds(seconds: float) -> int:
-    """Return for how long a caller will wait, as the header's `deadline_ms` says it."""
-    # Up, or the server's deadline would pass before the caller's, and its ERR be the answer.
-    return ceil(seconds * 1000)
-
-
-def time_left(header: Mapping[Any, Any]) -> float | None:
-    """Return for how many seconds the caller will wait, None where a header does not tell."""
-    left_ms = header.get("deadline_ms")
-    # As long as that is for ever, and would fit in no integer of the calls that inherit it.
-    return left_ms / 1000 if type(left_ms) is int and 0 <= left_ms < _FOR_EVER_MS else None
 
 
 def error_args(version: int, name: str, message: str, traceback: str | None) -> list[Any]:

@@ -123,6 +123,28 @@ def test_unknown_names_are_no_hooks(context: zerorpc.Context) -> None:
     assert context.hook_get_task_context() == {}
 
 
+def test_a_hook_has_to_be_callable(context: zerorpc.Context) -> None:
+    with pytest.raises(TypeError, match="the hook 'server_before_exec' is not callable: 5"):
+        context.register_middleware({"server_before_exec": 5})
+
+
+def test_what_the_protocol_says_itself_is_not_for_hooks_to_say(
+    serve: Serve, dial: Dial, context: zerorpc.Context
+) -> None:
+    """With the `v` of another version a stream had no end, and with `response_to` no call had."""
+    seen: list[dict[str, Any]] = []
+    context.register_middleware(
+        {
+            "get_task_context": lambda: {"v": 1, "message_id": 1, "response_to": b"x", "trace": 7},
+            "load_task_context": seen.append,
+        }
+    )
+    client = dial(serve(SERVICE, context=context), context=context)
+    assert list(client.count(300)) == list(range(300))
+    assert client.add(1, 2) == 3
+    assert [(header["v"], header["trace"]) for header in seen] == [(3, 7)] * 2
+
+
 # -- errors in hooks -----------------------------------------------------------------------------
 
 

@@ -129,3 +129,14 @@ def test_a_class_that_wants_arguments(folder: Path) -> None:
 def test_the_name_of_a_file_is_understood(folder: Path, path: str) -> None:
     (folder / "cli_service.py").write_text(SERVICE)
     assert told(path).endswith('; did you mean "cli_service"?')
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [("{'a': len, 'b': 3}", "method 'b' is not callable: 3"), ("{3: len}", "str, not 3")],
+)
+def test_a_dict_of_what_are_no_methods(folder: Path, source: str, expected: str) -> None:
+    (folder / "cli_service.py").write_text(f"service = {source}")
+    message = told("cli_service.service")
+    assert message.startswith('"cli_service.service": ')
+    assert message.endswith(expected)

@@ -295,3 +295,15 @@ class TestBuiltins:
 def test_a_builtin_is_named_as_its_caller_knows_it(name: str) -> None:
     with pytest.raises(TypeError, match=rf"^{name}\(\) missing"):
         builtins("service", {})[name]()
+
+
+@pytest.mark.parametrize("value", ["urllib.parse", b"x", 5, True, [len], (len,), {len}])
+def test_a_value_is_no_service(value: Any) -> None:
+    with pytest.raises(TypeError, match=r" is a \w+; a module, class, object or dict is wanted"):
+        expose(value)
+
+
+@pytest.mark.parametrize("decorator", [rep, stream])
+def test_a_decorator_stands_without_parentheses(decorator: Any) -> None:
+    with pytest.raises(TypeError, match=r"@zerorpc\.(rep|stream) stands without parentheses"):
+        decorator()

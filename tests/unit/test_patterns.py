@@ -95,7 +95,7 @@ def test_a_stream_that_fails_sends_what_came_before() -> None:
 
 
 def test_what_is_not_iterable_is_no_stream() -> None:
-    with pytest.raises(TypeError, match="not iterable"):
+    with pytest.raises(TypeError, match="stream, but returned int: it should yield its items"):
         served(STREAMING, lambda: 5)
 
 

@@ -19,11 +19,9 @@ from zerorpc.wire import (
     Event,
     Id,
     error_args,
-    in_milliseconds,
     is_id,
     message_version,
     peek_header,
-    time_left,
 )
 
 ID = b"0123456789abcdef" * 2
@@ -432,16 +430,7 @@ def test_what_is_packed_while_something_is_being_packed_does_not_mix_with_it() -
         )
 
 
-@pytest.mark.parametrize(
-    ("seconds", "milliseconds"), [(0.00099, 1), (0.0209, 21), (0.1, 100), (30, 30_000), (7.5, 7500)]
-)
-def test_a_server_gets_no_less_time_than_its_caller_takes(
-    seconds: float, milliseconds: int
-) -> None:
-    assert in_milliseconds(seconds) == milliseconds
-
-
-def test_a_deadline_that_is_as_good_as_none_is_none() -> None:
-    assert time_left({"deadline_ms": 10**15 - 1}) is not None
-    assert time_left({"deadline_ms": 10**15}) is None
-    assert time_left({"deadline_ms": 2**64 - 1}) is None
+def test_a_pack_function_that_gives_no_bytes_is_named() -> None:
+    codec = Codec([CustomType(complex, 1, str, complex)])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="the pack function of 'complex' returned str, not bytes"):
+        codec.request(ID, "m", [1j], None)

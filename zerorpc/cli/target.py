@@ -15,8 +15,6 @@ from zerorpc import methods
 
 from .outcome import Mistake, did_you_mean, quoted
 
-_VALUES = (int, float, complex, str, bytes, bytearray, list, tuple, set, frozenset)
-
 
 def load(path: str) -> object:
     """Import `path` and return what it names, made by a call if it is a class or function.
@@ -33,13 +31,16 @@ def load(path: str) -> object:
 
 def check_exposes(target: object, path: str) -> None:
     """Mistake if a server of `target` would have no method, with the names that might be meant."""
-    if isinstance(target, _VALUES):
+    if isinstance(target, methods.VALUES):
         # They have methods, none of which anybody means to serve.
         kind = type(target).__name__
         raise Mistake(f"{quoted(path)} is a value ({kind}); a module, class or object is wanted")
     # What the server itself will do, so there is one rule of what counts.
-    if methods.expose(target):
-        return
+    try:
+        if methods.expose(target):
+            return
+    except TypeError as error:  # of a dict: a value that is no method, or a name that is none
+        raise Mistake(f"{quoted(path)}: {error}") from None
     submodules = _public_submodules(target)
     hint = f"; did you mean one of its modules: {', '.join(submodules)}?" if submodules else ""
     raise Mistake(f"{quoted(path)} exposes nothing: it has no public function or class{hint}")

@@ -48,6 +48,29 @@ def test_ctrl_c_while_it_loads_ends_it_without_a_word(command: str, module: str)
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
 
 
+_WITHOUT = """
+import sys
+import zerorpc_commands
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name == "prometheus_client":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Missing())
+sys.exit(zerorpc_commands.hub())
+"""
+
+
+def test_a_hub_without_what_it_needs_says_what_to_install() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _WITHOUT], capture_output=True, text=True, timeout=60, check=False
+    )
+    advice = "it comes with the extra: pip install 'zerorpc-mesh[daemons]'"
+    assert done.stderr == f"zerorpc-hub: prometheus_client is not installed; {advice}\n"
+    assert done.returncode == 2
+
+
 @pytest.mark.parametrize("command", ["client", "hub"])
 def test_later_it_is_a_keyboard_interrupt_as_ever(command: str) -> None:
     done = begun(command, "no such module")
