@@ -26,6 +26,7 @@ help: ## list these targets
 install: $(VENV)/.stamp ## make .venv with the library, its commands and the development tools
 
 $(VENV)/.stamp: pyproject.toml .ci/make-venv
+	@echo "installing into $(VENV), which takes a minute"
 	@.ci/make-venv "$(PYTHON)" $(VENV)
 	$(PIP) --editable '.[daemons,dev]'
 	@touch $@

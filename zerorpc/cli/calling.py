@@ -13,7 +13,7 @@ from .outcome import Mistake
 from .output import Paper, write_stream, write_value
 
 # The call has failed already; the question whether its method exists must not take long.
-_ASK_TIMEOUT = 2.0
+_ASK_TIMEOUT = 1.0
 
 
 class Remote(Protocol):
