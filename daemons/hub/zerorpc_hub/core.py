@@ -37,7 +37,11 @@ class HubCore(Core[Config]):
     def __init__(self, config: Config, log: EventLog) -> None:
         self._config, self._log = config, log
         self.proxies: dict[str, Proxy] = {}
-        self._retiring = Group()
+        # Hubs that a reload has removed and that drain, each with the greenlet that waits for it;
+        # and these greenlets until they have hung up, too.
+        self._retiring: dict[Proxy, gevent.Greenlet[..., None]] = {}
+        self._retirements = Group()
+        self._is_draining = False
         self._stopped: float | None = None  # when the process of before has stopped to serve
         steering = Steering(self.proxies, log)
         self.commands, self.views = steering.commands, steering.views
@@ -94,7 +98,7 @@ class HubCore(Core[Config]):
         # All that the new process might fail at is done by this one, which goes on if it does.
         self.reload(config)
         # They are not handed over: nobody there would know what they are.
-        self._retiring.join()
+        self._retirements.join()
         end = handover.OldEnd()
         try:
             replace([end.descriptor], end.environment, partial(self._serve_until_asked, end))
@@ -129,19 +133,27 @@ class HubCore(Core[Config]):
 
     def drain(self) -> None:
         """Take no new calls, and return once those in progress are over."""
-        # Together, for they share one `drain_timeout`.
-        gevent.joinall([gevent.spawn(each.drain) for each in self.proxies.values()])
+        self._is_draining = True
+        # Together, for they share one `drain_timeout`, those that a reload has removed included.
+        leaving = [*self.proxies.values(), *self._take_retiring()]
+        gevent.joinall([gevent.spawn(each.drain) for each in leaving])
 
     def close(self) -> None:
         """Tell everyone who still waits, and hang up."""
-        gevent.joinall([gevent.spawn(each.close) for each in self.proxies.values()])
+        leaving = [*self.proxies.values(), *self._take_retiring()]
+        gevent.joinall([gevent.spawn(each.close) for each in leaving])
         self.proxies.clear()
+        self._retiring.clear()
+        # And for those that were drained before, and hang up just now.
+        self._retirements.join()
 
     def reload(self, config: Config) -> Sequence[str]:
         """Open and close hubs and endpoints, and change what the policies say.
 
         All that may fail comes first, so that a refusal leaves everything as it was.
         """
+        if self._is_draining:
+            raise Refused("it is about to end")
         wanted = config.named()
         for name, proxy in self.proxies.items():
             if name in wanted and wanted[name].type != proxy.hub.type:
@@ -172,14 +184,21 @@ class HubCore(Core[Config]):
             change.apply()
         for name in self.proxies.keys() - wanted.keys():
             # Not waited for: whoever asked for the reload would take it for hanging.
-            self._retiring.start(gevent.Greenlet(self._retire, self.proxies.pop(name)))
+            proxy = self.proxies.pop(name)
+            self._retiring[proxy] = self._retirements.spawn(self._retire, proxy)
         self.proxies |= added
 
     def _retire(self, proxy: Proxy) -> None:
         """End a hub that the configuration has no more, as a whole daemon would end."""
         with gevent.Timeout(self._config.drain_timeout, False):  # type: ignore[arg-type]
             proxy.drain()
+        del self._retiring[proxy]
         proxy.close()
+
+    def _take_retiring(self) -> list[Proxy]:
+        """Return the removed hubs that still drain, whose end is now up to the caller."""
+        gevent.killall(list(self._retiring.values()))
+        return list(self._retiring)
 
     def unready(self) -> str | None:
         """Return which hub has no one to send to."""
@@ -187,8 +206,10 @@ class HubCore(Core[Config]):
 
     def status(self) -> str:
         """Return how many peers there are and what is in progress."""
-        peers = sum(len(each.board.connections) for each in self.proxies.values())
-        calls = sum(each.traffic.in_progress for each in self.proxies.values())
+        # With those that a reload has removed: they are why it does not end yet.
+        there = [*self.proxies.values(), *self._retiring]
+        peers = sum(len(each.board.connections) for each in there)
+        calls = sum(each.traffic.in_progress for each in there)
         return f"{peers} connections, {calls} in progress"
 
     def statistics(self) -> Mapping[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
+from typing import Any, TypeAlias
 
+import gevent
 import pytest
 
 import zerorpc
@@ -21,6 +23,7 @@ from tests.integration.running import (
 
 FOR_EVER = "drain_timeout: 600\n"
 OK, CUT_OFF = 0, 3
+Removed: TypeAlias = tuple[HubProcess, Gate, zerorpc.Client, "gevent.Greenlet[..., Any]"]
 
 
 def gated(hub: HubProcess, work: Work, **options: object) -> Gate:
@@ -175,3 +178,49 @@ def test_a_reload_lets_go_what_waits_and_removes_hubs(start: Start, work: Work, 
     gate.await_entered(5)
     gate.open()
     assert [outcome(each) for each in calls] == ["passed"] * 5
+
+
+# -- both --------------------------------------------------------------------------------------
+
+PAIR = (
+    "hubs:\n  a: {in: 'tcp://127.0.0.1:*', out: 'tcp://127.0.0.1:*'}\n",
+    "  b: {in: 'tcp://127.0.0.1:*', out: 'tcp://127.0.0.1:*'}\n",
+)
+
+
+@pytest.fixture
+def removed(start: Start, work: Work, dial: Dial) -> Removed:
+    """A hub that a reload has just removed, with a call in flight."""
+    stays, goes = PAIR
+    hub = start(FOR_EVER + stays + goes)
+    gate = Gate()
+    work({"enter": gate.enter}, hub.endpoint("out", "b"))
+    hub.await_workers(1, "b")
+    client = dial(hub.endpoint("in", "b"), heartbeat=FAR_AWAY)
+    running = begin(client.enter)
+    gate.await_entered()
+    hub.write(FOR_EVER + stays)
+    hub.signal(signal.SIGHUP)
+    hub.await_event("reloaded")
+    hub.signal(signal.SIGTERM)
+    hub.await_event("draining")
+    return hub, gate, client, running
+
+
+def test_a_hub_that_a_reload_has_removed_ends_well_though_the_process_ends(
+    removed: Removed,
+) -> None:
+    hub, gate, client, running = removed
+    with pytest.raises(zerorpc.RemoteError) as caught:
+        client.enter()
+    assert caught.value.name == "Draining"
+    gate.open()
+    assert outcome(running) == "passed"
+    assert hub.wait() == OK
+
+
+def test_what_is_left_of_a_removed_hub_is_told_at_the_end(removed: Removed) -> None:
+    hub, _, _, running = removed
+    assert hub.stop() == CUT_OFF
+    with pytest.raises(zerorpc.LostRemote, match=r"hub 'b' has ended \(enter\)"):
+        outcome(running)
