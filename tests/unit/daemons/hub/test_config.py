@@ -36,7 +36,7 @@ def test_the_file_of_the_talk_is_a_whole_configuration() -> None:
 
 def test_endpoints_come_alone_or_as_lists_and_workers_may_be_connected_to() -> None:
     hub = read(
-        "in: [tcp://0:1, 'tcp://[::]:1', ipc:///run/hub]\n"
+        "in: [tcp://0:1, 'tcp://[::1]:1', ipc:///run/hub]\n"
         "out:\n"
         "- tcp://*:2\n"
         "- connect: tcp://host:3\n"
@@ -108,6 +108,14 @@ def test_mistakes_are_told_at_their_place(yaml: str, problem: str) -> None:
         (
             "hubs:\n  a: {in: ipc://a, out: ipc://b}\n  b: {in: ipc://b, out: ipc://c}",
             "3:7: hubs.b.in: 'ipc://b' is where `hubs.a.out` listens already",
+        ),
+        (
+            "in: tcp://*:1\nout: [tcp://*:2, 'tcp://127.0.0.1:1']",
+            "2:1: out: 'tcp://127.0.0.1:1' is where `in` listens already",
+        ),
+        (
+            "in: tcp://[::1]:1\nout: ipc://a\npools: {p: {out: 'tcp://[::]:1', methods: x}}",
+            "3:13: pools.p.out: 'tcp://[::]:1' is where `in` listens already",
         ),
     ],
 )
