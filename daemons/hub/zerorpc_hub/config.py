@@ -253,6 +253,17 @@ class Hub(Section):
             reason = f"{_OTHERS!r} is the pool of all other methods, which `out` above makes"
             yield f"pools.{_OTHERS}", reason
 
+    @rule
+    def _connects_nowhere_twice(self) -> Iterator[Fault]:
+        # What a worker is for and worth goes by its endpoint, of which it can have only one.
+        seen: dict[Spot, str] = {}
+        for pool, way in self.ways():
+            for endpoint in way.connect:
+                key, place = _key_of(pool), spot(endpoint)
+                if place in seen:
+                    yield key, f"{endpoint!r} is where `{seen[place]}` connects to already"
+                seen.setdefault(place, key)
+
     def _is_meant(self) -> bool:
         return True
 

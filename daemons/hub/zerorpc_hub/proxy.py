@@ -15,7 +15,7 @@ from zerorpc.connection import Doorkeeper, Patience, Socket, Switchboard
 from zerorpc.zmtp import Session
 from zerorpc_daemon.journal import EventLog
 from zerorpc_hub.config import Hub
-from zerorpc_hub.doors import Door, Wish, wishes
+from zerorpc_hub.doors import Door, Key, Wish, wishes
 from zerorpc_hub.oneway import FanoutTraffic, PipelineTraffic
 from zerorpc_hub.queueing import CallTraffic
 from zerorpc_hub.traffic import Traffic
@@ -27,9 +27,6 @@ _LOOK_S = 0.01
 # still be on its way.
 _QUIET_S = 0.1
 _HEAR_OUT_S = 1.0
-
-
-Key = tuple[str, str, bool]
 
 
 def _nothing(_key: Key) -> Socket | None:
@@ -45,7 +42,7 @@ class Proxy:
         self.board = Switchboard()
         self.doorkeeper = Doorkeeper(hub.limits.connections, hub.limits.connections_per_ip)
         self.traffic = traffic_of(name, hub, log)
-        self.doors: dict[tuple[str, str, bool], Door] = {}
+        self.doors: dict[Key, Door] = {}
 
     def open(self, listening: Callable[[Key], Socket | None] = _nothing) -> None:
         """Listen and connect wherever it should; raises `EndpointError`, and then did neither.
@@ -180,7 +177,7 @@ class Change:
 
     def __init__(self, proxy: Proxy, hub: Hub) -> None:
         self._proxy, self.hub = proxy, hub
-        self.opened: dict[tuple[str, str, bool], Door] = {}
+        self.opened: dict[Key, Door] = {}
 
     def apply(self) -> None:
         """Put it in force."""

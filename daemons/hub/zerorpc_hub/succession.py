@@ -12,11 +12,11 @@ from typing import Any
 from zerorpc.connection import Connection, Handed, Socket, let_in
 from zerorpc.zmtp import Peer, Snapshot
 from zerorpc_hub.config import Way
+from zerorpc_hub.doors import Key
 from zerorpc_hub.proxy import Proxy, of_clients, of_workers
 from zerorpc_hub.traffic import Side
 
 Plain = dict[str, Any]
-Key = tuple[str, str, bool]
 
 
 def export(proxy: Proxy, descriptors: list[int]) -> Plain:

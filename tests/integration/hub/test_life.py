@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 from typing import Any, TypeAlias
 
 import gevent
@@ -20,6 +21,7 @@ from tests.integration.running import (
     outcome,
     wait_until,
 )
+from zerorpc.connection.address import parse
 
 FOR_EVER = "drain_timeout: 600\n"
 OK, CUT_OFF = 0, 3
@@ -135,6 +137,19 @@ def test_a_reload_opens_and_closes_endpoints_and_keeps_every_connection(
     assert dial(hub.endpoint("in")).echo(2) == 2
     gate.open()
     assert outcome(running) == "passed"
+
+
+def test_of_two_ports_that_the_system_chose_a_reload_closes_one(start: Start) -> None:
+    two = ONE_HUB.replace("in: ", "in: ['tcp://127.0.0.1:*', 'tcp://127.0.0.1:*'] # ")
+    hub = start(two)
+    stays, goes = hub.statistics()["in"]
+    hub.write(ONE_HUB)
+    hub.signal(signal.SIGHUP)
+    hub.await_event("reloaded")
+    assert hub.statistics()["in"] == [stays]
+    address = parse(goes)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((address.host, address.port))
 
 
 BROKEN = {

@@ -124,6 +124,30 @@ def test_an_endpoint_that_is_given_twice_is_told_before_the_start(yaml: str, pro
     assert told.startswith(f"foo.yml:{problem}")
 
 
+@pytest.mark.parametrize(
+    ("yaml", "problem"),
+    [
+        (
+            "out: {connect: tcp://h:1}\npools: {p: {out: {connect: 'tcp://h:1'}, methods: x}}",
+            "3:13: pools.p.out: 'tcp://h:1' is where `out` connects to already",
+        ),
+        (
+            "out: [{connect: [tcp://localhost:1, tcp://h:1]}, {connect: 'tcp://127.0.0.1:1'}]",
+            "2:1: out: 'tcp://127.0.0.1:1' is where `out` connects to already",
+        ),
+    ],
+)
+def test_a_worker_is_connected_to_once(yaml: str, problem: str) -> None:
+    """Its second connection would belong to one pool, and after a reload to the other."""
+    (told,) = problems("in: tcp://*:1\n" + yaml)
+    assert told == f"foo.yml:{problem}"
+
+
+def test_each_hub_may_connect_to_the_same_worker() -> None:
+    out = "out: {connect: tcp://h:1}"
+    read(f"hubs:\n  a: {{in: ipc://a, {out}}}\n  b: {{in: ipc://b, {out}}}\n")
+
+
 def test_ports_that_the_system_chooses_are_never_the_same() -> None:
     read("in: ['tcp://*:*', 'tcp://*:0']\nout: ['tcp://*:*', {connect: tcp://h:1}, tcp://*:1]")
 
