@@ -173,12 +173,15 @@ class HubCore(Core[Config]):
                     changes.append(self.proxies[name].plan(hub))
                 else:
                     added[name] = self._opened(name, hub)
-        except EndpointError as error:
+        except BaseException as error:
+            # Of any kind: it may be descriptors that have run out.
             for change in changes:
                 change.abandon()
             for proxy in added.values():
                 proxy.close()
-            raise Refused(str(error)) from None
+            if isinstance(error, EndpointError):
+                raise Refused(str(error)) from None
+            raise
         # From here on nothing can fail.
         for change in changes:
             change.apply()

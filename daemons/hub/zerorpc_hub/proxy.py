@@ -54,6 +54,8 @@ class Proxy:
                 self.doors[wish.key] = self._open(wish, self.hub, listening(wish.key))
         except BaseException:
             self.close_doors()
+            # Or its timer would go on, and all that hangs on it.
+            self.traffic.end()
             self.board.close("not_started")
             raise
 

@@ -1,0 +1,59 @@
+"""Reloads that are refused: what they had opened already is gone, and all is as it was."""
+
+from __future__ import annotations
+
+import gc
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from zerorpc_daemon.core import Refused
+from zerorpc_daemon.journal import EventLog
+from zerorpc_hub.config import Config
+from zerorpc_hub.core import HubCore
+from zerorpc_hub.queueing import CallTraffic
+
+ANY = "tcp://127.0.0.1:*"
+ONE = {"in": ANY, "out": ANY}
+
+
+@pytest.fixture
+def core() -> Iterator[HubCore]:
+    """A hub "a" that runs in this process."""
+    thresholds = gc.get_threshold()
+    core = HubCore(of(a=ONE), EventLog("test"))
+    core.start()
+    yield core
+    core.close()
+    # As it was before the core looked for garbage less often.
+    gc.unfreeze()
+    gc.set_threshold(*thresholds)
+
+
+@pytest.fixture
+def taken() -> Iterator[str]:
+    """Return an endpoint at which somebody else listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"tcp://127.0.0.1:{listening.getsockname()[1]}"
+
+
+def of(**hubs: dict[str, Any]) -> Config:
+    return Config.model_validate({"hubs": hubs})
+
+
+def traffics() -> int:
+    """How many hubs there are in this process, as far as anything knows of them."""
+    gc.unfreeze()  # what a core puts aside as it starts
+    gc.collect()
+    return sum(isinstance(each, CallTraffic) for each in gc.get_objects())
+
+
+def test_nothing_is_left_of_hubs_that_could_not_be_opened(core: HubCore, taken: str) -> None:
+    before = traffics()
+    for _ in range(3):
+        with pytest.raises(Refused, match="another program listens there already"):
+            core.reload(of(a=ONE, b=ONE, c={"in": ANY, "out": taken}))
+    assert traffics() == before
+    assert list(core.proxies) == ["a"]
