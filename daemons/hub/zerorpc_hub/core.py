@@ -20,7 +20,9 @@ from zerorpc_daemon.core import Core, Refused, Replace, StartError
 from zerorpc_daemon.journal import EventLog
 from zerorpc_hub import handover
 from zerorpc_hub.config import Config, Hub
+from zerorpc_hub.doors import wishes
 from zerorpc_hub.exposition import exposed
+from zerorpc_hub.overlap import spot
 from zerorpc_hub.proxy import Proxy
 from zerorpc_hub.steering import Steering
 from zerorpc_hub.succession import Heritage, export
@@ -159,10 +161,32 @@ class HubCore(Core[Config]):
             if name in wanted and wanted[name].type != proxy.hub.type:
                 raise Refused(f"hub {name!r}: the type needs a restart")
         self._allow_files(config)
+        self._expect_no_move(wanted)
         self._change(wanted)
         self._config = config
         # Nothing of a hub takes a restart.
         return ()
+
+    def _expect_no_move(self, wanted: Mapping[str, Hub]) -> None:
+        """Raise `Refused` where what is new is to listen at a place that is not free yet."""
+        # The system would say so, too, but not by whom: what goes is closed after what comes.
+        there = [
+            (spot(door.endpoint), name, door.endpoint)
+            for name, proxy in self.proxies.items()
+            for door in proxy.doors.values()
+            if not door.wish.is_dialled
+        ]
+        for name, hub in wanted.items():
+            kept = self.proxies[name].doors if name in self.proxies else {}
+            new = (each for each in wishes(hub) if not each.is_dialled and each.key not in kept)
+            for wish in new:
+                here = spot(wish.endpoint)
+                for place, by, endpoint in there:
+                    if here.overlaps(place):
+                        raise Refused(
+                            f"cannot bind {wish.endpoint}: hub {by!r} itself listens there, as"
+                            f" {endpoint}; another name, side or spelling needs a restart"
+                        )
 
     def _change(self, wanted: Mapping[str, Hub]) -> None:
         added: dict[str, Proxy] = {}

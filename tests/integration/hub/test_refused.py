@@ -57,3 +57,22 @@ def test_nothing_is_left_of_hubs_that_could_not_be_opened(core: HubCore, taken: 
             core.reload(of(a=ONE, b=ONE, c={"in": ANY, "out": taken}))
     assert traffics() == before
     assert list(core.proxies) == ["a"]
+
+
+def test_a_place_goes_to_no_other_hub_and_no_other_spelling(core: HubCore) -> None:
+    (place,) = core.statistics()["hubs"]["a"]["in"]
+    port = place.rpartition(":")[2]
+    core.reload(of(a={"in": [ANY, place.replace("127.0.0.1", "127.0.0.2")], "out": ANY}))
+    moves = {
+        place: {"b": {"in": place, "out": ANY}},
+        f"tcp://localhost:{port}": {"a": {"in": f"tcp://localhost:{port}", "out": ANY}},
+        f"tcp://*:{port}": {"a": {"in": ANY, "out": f"tcp://*:{port}"}},
+    }
+    for endpoint, hubs in moves.items():
+        with pytest.raises(Refused) as caught:
+            core.reload(of(**hubs))
+        said = f"cannot bind {endpoint}: hub 'a' itself listens there, as {place}; another name"
+        assert str(caught.value).startswith(said)
+    core.reload(of(a=ONE))
+    core.reload(of(b={"in": ANY, "out": ANY}))
+    assert list(core.proxies) == ["b"]
