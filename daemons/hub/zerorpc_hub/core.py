@@ -97,16 +97,34 @@ class HubCore(Core[Config]):
 
     def upgrade(self, config: Config, replace: Replace) -> None:
         """Have a copy of this process serve until the new one has started and asks for all."""
+        before = self._config
         # All that the new process might fail at is done by this one, which goes on if it does.
         self.reload(config)
-        # They are not handed over: nobody there would know what they are.
-        self._retirements.join()
+        try:
+            # They are not handed over: nobody there would know what they are.
+            self._retirements.join()
+            self._hand_over(replace)
+        except Exception:
+            self._go_back(before)
+            raise
+
+    def _hand_over(self, replace: Replace) -> None:
         end = handover.OldEnd()
         try:
             replace([end.descriptor], end.environment, partial(self._serve_until_asked, end))
         finally:
             # Also after an error: the copy hears of it in its own way.
             end.close()
+
+    def _go_back(self, config: Config) -> None:
+        """Reload what was in force before an upgrade that has failed."""
+        # A signal to end is why it failed: what is opened now would only be in the way.
+        if self._is_draining:
+            return
+        try:
+            self.reload(config)
+        except (Refused, OSError) as error:
+            self._log.error("the new configuration stays in force", reason=str(error))
 
     def _serve_until_asked(self, end: handover.OldEnd) -> None:
         # All this time the loop goes on here, and calls with it.

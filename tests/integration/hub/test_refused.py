@@ -5,11 +5,11 @@ from __future__ import annotations
 import gc
 import socket
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
-from zerorpc_daemon.core import Refused
+from zerorpc_daemon.core import Refused, Replace
 from zerorpc_daemon.journal import EventLog
 from zerorpc_hub.config import Config
 from zerorpc_hub.core import HubCore
@@ -76,3 +76,21 @@ def test_a_place_goes_to_no_other_hub_and_no_other_spelling(core: HubCore) -> No
     core.reload(of(a=ONE))
     core.reload(of(b={"in": ANY, "out": ANY}))
     assert list(core.proxies) == ["b"]
+
+
+class NoMemory(Replace):
+    """A process that cannot be replaced."""
+
+    def __call__(self, *_: object) -> NoReturn:
+        raise OSError("no memory")
+
+
+def test_an_upgrade_that_fails_leaves_what_was_in_force(core: HubCore) -> None:
+    other = {**ONE, "queue": {"max": 1}}
+    with pytest.raises(OSError, match="no memory"):
+        core.upgrade(of(a=other, b=ONE), NoMemory())
+    assert list(core.proxies) == ["a"]
+    assert core.statistics()["hubs"]["a"]["pools"]["default"]["queue_max"] == 10_000
+    with pytest.raises(OSError, match="no memory"):
+        core.upgrade(of(b=other), NoMemory())
+    assert list(core.proxies) == ["a"]
