@@ -112,6 +112,7 @@ class Door:
         if wish != self.wish:
             self.wish = wish
             self._opened.owner = self.owner = self._make_owner()
+        self.owner.expect()
         self._opened.patience = patience
 
     def close(self) -> None:

@@ -58,6 +58,8 @@ class Proxy:
             self.traffic.end()
             self.board.close("not_started")
             raise
+        for door in self.doors.values():
+            door.owner.expect()
 
     def _open(self, wish: Wish, hub: Hub, listening: Socket | None = None) -> Door:
         patience = of_clients(hub) if wish.way is None else of_workers(hub)

@@ -125,6 +125,7 @@ class Heritage:
             owners[place] = (
                 traffic.front(endpoint) if is_front else traffic.back(endpoint, pool, way)
             )
+            owners[place].expect()
         socket, handed = self._sockets.pop(state["at"]), _handed(state)
         # Whoever dials for it has to know it, or there would soon be two connections.
         door = proxy.doors.get(tuple(state["door"])) if state["door"] else None

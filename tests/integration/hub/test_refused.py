@@ -16,7 +16,7 @@ from zerorpc_hub.core import HubCore
 from zerorpc_hub.queueing import CallTraffic
 
 ANY = "tcp://127.0.0.1:*"
-ONE = {"in": ANY, "out": ANY}
+ONE: dict[str, Any] = {"in": ANY, "out": ANY}
 
 
 @pytest.fixture
@@ -94,3 +94,25 @@ def test_an_upgrade_that_fails_leaves_what_was_in_force(core: HubCore) -> None:
     with pytest.raises(OSError, match="no memory"):
         core.upgrade(of(b=other), NoMemory())
     assert list(core.proxies) == ["a"]
+
+
+PUBSUB: dict[str, Any] = {**ONE, "type": "pubsub"}
+
+
+def test_statistics_list_no_endpoint_of_a_reload_that_was_refused(
+    core: HubCore, taken: str
+) -> None:
+    core.reload(of(a=ONE, news=PUBSUB))
+    before = listed(core)
+    wider = {"in": [ANY, ANY], "out": [ANY, ANY, taken]}
+    for hubs in ({"a": wider, "news": PUBSUB}, {"a": ONE, "news": {**PUBSUB, **wider}}):
+        with pytest.raises(Refused):
+            core.reload(of(**hubs))
+        assert listed(core) == before
+    core.reload(of(a={"in": [ANY, ANY], "out": [ANY, ANY]}, news=PUBSUB))
+    assert {hub: len(endpoints) for hub, endpoints in listed(core).items()} == {"a": 4, "news": 2}
+
+
+def listed(core: HubCore) -> dict[str, list[str]]:
+    """Return the endpoints that statistics tell of, by hub."""
+    return {name: list(hub["by_endpoint"]) for name, hub in core.statistics()["hubs"].items()}
