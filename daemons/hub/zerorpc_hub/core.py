@@ -156,7 +156,8 @@ class HubCore(Core[Config]):
         self._is_draining = True
         # Together, for they share one `drain_timeout`, those that a reload has removed included.
         leaving = [*self.proxies.values(), *self._take_retiring()]
-        gevent.joinall([gevent.spawn(each.drain) for each in leaving])
+        until = monotonic() + self._config.drain_timeout
+        gevent.joinall([gevent.spawn(each.drain, until) for each in leaving])
 
     def close(self) -> None:
         """Tell everyone who still waits, and hang up."""
@@ -235,8 +236,9 @@ class HubCore(Core[Config]):
 
     def _retire(self, proxy: Proxy) -> None:
         """End a hub that the configuration has no more, as a whole daemon would end."""
-        with gevent.Timeout(self._config.drain_timeout, False):  # type: ignore[arg-type]
-            proxy.drain()
+        timeout = self._config.drain_timeout
+        with gevent.Timeout(timeout, False):  # type: ignore[arg-type]
+            proxy.drain(monotonic() + timeout)
         del self._retiring[proxy]
         proxy.close()
 

@@ -123,17 +123,21 @@ class Proxy:
         for door in self.doors.values():
             door.close()
 
-    def drain(self) -> None:
-        """Take nothing new, and return once nothing is in progress."""
+    def drain(self, until: float) -> None:
+        """Take nothing new, and return once nothing is in progress.
+
+        `until` is the instant at which the caller takes what is left for cut off.
+        """
         self.close_doors()
         self.traffic.drain()
         while self.traffic.in_progress or any(each.backlog for each in self.connections):
             gevent.sleep(_LOOK_S)
-        self._hear_out()
+        self._hear_out(until)
 
-    def _hear_out(self) -> None:
-        until = time.monotonic() + _HEAR_OUT_S
-        while self.connections and time.monotonic() < until:
+    def _hear_out(self, until: float) -> None:
+        # Well before that instant: everything is finished, and nobody is to read otherwise.
+        enough = min(time.monotonic() + _HEAR_OUT_S, until - 2 * _QUIET_S)
+        while self.connections and time.monotonic() < enough:
             before = self.traffic.refusals
             gevent.sleep(_QUIET_S)
             if self.traffic.refusals == before:

@@ -48,6 +48,14 @@ def test_an_idle_hub_ends_at_once_with_all_its_peers(start: Start, work: Work, d
     assert hub.stop() == OK
 
 
+def test_a_short_timeout_cuts_off_no_idle_client(start: Start, work: Work, dial: Dial) -> None:
+    """A hub hears for a tenth of a second whether calls still come; that is nothing unfinished."""
+    hub = start(ONE_HUB + "drain_timeout: 90ms\n")
+    gated(hub, work)
+    assert dial(hub.endpoint("in")).echo(1) == 1
+    assert hub.stop() == OK
+
+
 def test_what_is_in_progress_ends_well_and_what_is_new_is_refused(
     start: Start, work: Work, dial: Dial
 ) -> None:
