@@ -17,6 +17,7 @@ from zerorpc_daemon.quantities import Bytes, HostPort, Seconds, Unit
 from zerorpc_daemon.rules import Fault, is_known, rule
 from zerorpc_daemon.settings import Admin as AnyAdmin
 from zerorpc_daemon.settings import Section, Settings
+from zerorpc_hub.overlap import Spot, spot
 from zerorpc_hub.policy import Balance, Policy, PoolPolicy
 
 Kind = Literal["queue", "pubsub", "pipeline"]
@@ -36,10 +37,6 @@ _MEANINGLESS: Mapping[Kind, tuple[str, ...]] = {
     "pubsub": (*_OF_METHODS, *_OF_CALLS, "queue.max", "queue.bytes"),
     "pipeline": (*_OF_METHODS, *_OF_CALLS, *_OF_SUBSCRIBERS),
 }
-
-
-# No host begins like this.
-_PATH = "ipc://"
 
 
 def _endpoint(text: str) -> str:
@@ -256,6 +253,17 @@ class Hub(Section):
             reason = f"{_OTHERS!r} is the pool of all other methods, which `out` above makes"
             yield f"pools.{_OTHERS}", reason
 
+    @rule
+    def _connects_nowhere_twice(self) -> Iterator[Fault]:
+        # What a worker is for and worth goes by its endpoint, of which it can have only one.
+        seen: dict[Spot, str] = {}
+        for pool, way in self.ways():
+            for endpoint in way.connect:
+                key, place = _key_of(pool), spot(endpoint)
+                if place in seen:
+                    yield key, f"{endpoint!r} is where `{seen[place]}` connects to already"
+                seen.setdefault(place, key)
+
     def _is_meant(self) -> bool:
         return True
 
@@ -298,16 +306,12 @@ class Hub(Section):
 
     def ways(self) -> list[tuple[str, Way]]:
         """Return how workers are reached, each with the name of its pool."""
-        own = [("default", way) for way in self.out]
+        own = [(_OTHERS, way) for way in self.out]
         return own + [(name, way) for name, pool in self.pools.items() for way in pool.out]
 
 
-def _place(endpoint: str) -> tuple[str, int]:
-    """Return what two endpoints have in common that cannot both be listened on."""
-    address = parse(endpoint)
-    if address.path:
-        return _PATH + address.path, 0
-    return ("0.0.0.0" if address.host in ("*", "0") else address.host), address.port
+def _key_of(pool: str) -> str:
+    return "out" if pool == _OTHERS else f"pools.{pool}.out"
 
 
 def _is_default(section: Section, key: str) -> bool:
@@ -346,22 +350,21 @@ class Config(Settings, Hub):
     @rule
     def _listens_nowhere_twice(self) -> Iterator[Fault]:
         # The second would be refused by the system, but only at the start.
-        seen: dict[tuple[str, int], str] = {}
+        seen: dict[int | str, list[tuple[Spot, str]]] = {}
         for key, endpoint in self._listening():
-            place = _place(endpoint)
-            if place in seen:
-                yield key, f"{endpoint!r} is where {seen[place]} listens already"
-            elif place[1] or place[0].startswith(_PATH):
-                seen[place] = f"`{key}`"
+            place = spot(endpoint)
+            there = seen.setdefault(place.at, [])
+            by = next((key for other, key in there if place.overlaps(other)), None)
+            if by is not None:
+                yield key, f"{endpoint!r} is where `{by}` listens already"
+            there.append((place, key))
 
     def _listening(self) -> Iterator[tuple[str, str]]:
         for name, hub in self.named().items():
             prefix = f"hubs.{name}." if self.hubs else ""
             yield from ((f"{prefix}in", endpoint) for endpoint in hub.in_)
-            yield from ((f"{prefix}out", each) for way in hub.out for each in way.bind)
-            for pool, section in hub.pools.items():
-                for way in section.out:
-                    yield from ((f"{prefix}pools.{pool}.out", each) for each in way.bind)
+            for pool, way in hub.ways():
+                yield from ((f"{prefix}{_key_of(pool)}", each) for each in way.bind)
         # The default moves on to a free port.
         if self.admin.bind is not None and not _is_default(self.admin, "bind"):
             yield "admin.bind", f"tcp://{self.admin.bind}"

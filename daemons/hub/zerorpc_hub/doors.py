@@ -5,8 +5,10 @@ A door is a listener or a dialer with the owner of its connections. It must not 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from zerorpc.connection import (
     Connection,
@@ -22,7 +24,10 @@ from zerorpc.connection import (
 )
 from zerorpc.zmtp import Session
 from zerorpc_hub.config import Hub, Way
+from zerorpc_hub.overlap import spot
 from zerorpc_hub.traffic import Side, Traffic
+
+Key: TypeAlias = tuple[str, str, bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +39,29 @@ class Wish:
     is_dialled: bool = False
     pool: str = ""
     way: Way | None = None
+    number: int = 0
 
     @property
-    def key(self) -> tuple[str, str, bool]:
+    def key(self) -> Key:
         """What tells it from others: what connections there are worth may change."""
-        return self.side, self.endpoint, self.is_dialled
+        # The same words mean another port each time where the system chooses it.
+        name = f"{self.endpoint} {self.pool} {self.number}" if self._is_any_port else self.endpoint
+        return self.side, name, self.is_dialled
+
+    @property
+    def _is_any_port(self) -> bool:
+        return spot(self.endpoint).is_any_port
 
 
 def wishes(hub: Hub) -> Iterator[Wish]:
-    """Yield the endpoints of a hub."""
+    """Yield the endpoints of a hub, no two of the same key."""
+    count = Counter[Key]()
+    for wish in _listed(hub):
+        yield replace(wish, number=count[wish.key])
+        count[wish.key] += 1
+
+
+def _listed(hub: Hub) -> Iterator[Wish]:
     for endpoint in hub.in_:
         yield Wish("in", endpoint)
     for pool, way in hub.ways():
@@ -93,6 +112,7 @@ class Door:
         if wish != self.wish:
             self.wish = wish
             self._opened.owner = self.owner = self._make_owner()
+        self.owner.expect()
         self._opened.patience = patience
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ from zerorpc_hub.config import Hub, Limits, Way
 from zerorpc_hub.fanout import Fanout
 from zerorpc_hub.held import Held
 from zerorpc_hub.pipeline import Pipeline
+from zerorpc_hub.there import There
 from zerorpc_hub.traffic import Side, Traffic, short_name, tell_refusal
 
 
@@ -185,30 +186,6 @@ class PipelineTraffic(Traffic):
         }
 
 
-class There:
-    """Which connections are there, by endpoint."""
-
-    # Publishers and pushers have no object of their own, so that somebody has to know them.
-
-    def __init__(self) -> None:
-        self._peers: dict[str, tuple[str, set[Connection]]] = {}
-
-    def at(self, endpoint: str, side: str) -> set[Connection]:
-        """Return those at an endpoint, to which others are added."""
-        return self._peers.setdefault(endpoint, (side, set()))[1]
-
-    def count(self, side: str) -> int:
-        """Return how many there are at a side."""
-        return sum(len(peers) for at, peers in self._peers.values() if at == side)
-
-    def plain(self) -> dict[str, Any]:
-        """Return their number by endpoint."""
-        return {
-            endpoint: {"side": side, "peers": len(peers)}
-            for endpoint, (side, peers) in self._peers.items()
-        }
-
-
 class _Side:
     """What all four kinds of peers have in common: they come and go, and the log is told."""
 
@@ -216,7 +193,14 @@ class _Side:
 
     def __init__(self, log: EventLog, there: There, endpoint: str) -> None:
         self._log, self.endpoint = log, endpoint
-        self._there = there.at(endpoint, self.side)
+        self._everyone = there
+
+    @property
+    def _there(self) -> set[Connection]:
+        return self._everyone.at(self.endpoint, self.side)
+
+    def expect(self) -> None:
+        self._everyone.at(self.endpoint, self.side)
 
     def on_ready(self, connection: Connection) -> None:
         self._there.add(connection)

@@ -15,7 +15,7 @@ from zerorpc.connection import Doorkeeper, Patience, Socket, Switchboard
 from zerorpc.zmtp import Session
 from zerorpc_daemon.journal import EventLog
 from zerorpc_hub.config import Hub
-from zerorpc_hub.doors import Door, Wish, wishes
+from zerorpc_hub.doors import Door, Key, Wish, wishes
 from zerorpc_hub.oneway import FanoutTraffic, PipelineTraffic
 from zerorpc_hub.queueing import CallTraffic
 from zerorpc_hub.traffic import Traffic
@@ -27,9 +27,6 @@ _LOOK_S = 0.01
 # still be on its way.
 _QUIET_S = 0.1
 _HEAR_OUT_S = 1.0
-
-
-Key = tuple[str, str, bool]
 
 
 def _nothing(_key: Key) -> Socket | None:
@@ -45,7 +42,7 @@ class Proxy:
         self.board = Switchboard()
         self.doorkeeper = Doorkeeper(hub.limits.connections, hub.limits.connections_per_ip)
         self.traffic = traffic_of(name, hub, log)
-        self.doors: dict[tuple[str, str, bool], Door] = {}
+        self.doors: dict[Key, Door] = {}
 
     def open(self, listening: Callable[[Key], Socket | None] = _nothing) -> None:
         """Listen and connect wherever it should; raises `EndpointError`, and then did neither.
@@ -57,8 +54,12 @@ class Proxy:
                 self.doors[wish.key] = self._open(wish, self.hub, listening(wish.key))
         except BaseException:
             self.close_doors()
+            # Or its timer would go on, and all that hangs on it.
+            self.traffic.end()
             self.board.close("not_started")
             raise
+        for door in self.doors.values():
+            door.owner.expect()
 
     def _open(self, wish: Wish, hub: Hub, listening: Socket | None = None) -> Door:
         patience = of_clients(hub) if wish.way is None else of_workers(hub)
@@ -122,17 +123,21 @@ class Proxy:
         for door in self.doors.values():
             door.close()
 
-    def drain(self) -> None:
-        """Take nothing new, and return once nothing is in progress."""
+    def drain(self, until: float) -> None:
+        """Take nothing new, and return once nothing is in progress.
+
+        `until` is the instant at which the caller takes what is left for cut off.
+        """
         self.close_doors()
         self.traffic.drain()
         while self.traffic.in_progress or any(each.backlog for each in self.connections):
             gevent.sleep(_LOOK_S)
-        self._hear_out()
+        self._hear_out(until)
 
-    def _hear_out(self) -> None:
-        until = time.monotonic() + _HEAR_OUT_S
-        while self.connections and time.monotonic() < until:
+    def _hear_out(self, until: float) -> None:
+        # Well before that instant: everything is finished, and nobody is to read otherwise.
+        enough = min(time.monotonic() + _HEAR_OUT_S, until - 2 * _QUIET_S)
+        while self.connections and time.monotonic() < enough:
             before = self.traffic.refusals
             gevent.sleep(_QUIET_S)
             if self.traffic.refusals == before:
@@ -180,7 +185,7 @@ class Change:
 
     def __init__(self, proxy: Proxy, hub: Hub) -> None:
         self._proxy, self.hub = proxy, hub
-        self.opened: dict[tuple[str, str, bool], Door] = {}
+        self.opened: dict[Key, Door] = {}
 
     def apply(self) -> None:
         """Put it in force."""

@@ -156,7 +156,9 @@ class _Clients:
     def __init__(self, traffic: CallTraffic, endpoint: str) -> None:
         self._traffic, self.endpoint = traffic, endpoint
         self._relay, self._broker = traffic.relay, traffic.broker
-        self._broker.switch.methods_of(endpoint)  # so that it is told of before anyone comes
+
+    def expect(self) -> None:
+        self._broker.switch.methods_of(self.endpoint)
 
     def on_ready(self, connection: Connection) -> None:
         connection.tag = self._broker.add_client(connection, short_name(connection), self.endpoint)
@@ -200,7 +202,9 @@ class _Workers:
     def __init__(self, traffic: CallTraffic, endpoint: str, pool: str, way: Way) -> None:
         self._traffic, self.endpoint, self.pool, self._way = traffic, endpoint, pool, way
         self._relay, self._broker = traffic.relay, traffic.broker
-        traffic.ledger.expect(endpoint)
+
+    def expect(self) -> None:
+        self._traffic.ledger.expect(self.endpoint)
 
     def on_ready(self, connection: Connection) -> None:
         peer = connection.session.peer

@@ -165,11 +165,12 @@ def _channel(hub: str, call: Call, now: float) -> Plain:
 
 
 def _readable(packed: bytes) -> str:
-    """Return the id of a call as its own end would print it."""
-    call_id = unpackb(packed)
+    """Return the id of a call as its own end would print it, whatever bytes a client chose."""
+    call_id = unpackb(packed, unicode_errors="backslashreplace")
     if isinstance(call_id, bytes):
         return call_id.decode() if call_id.isalnum() else call_id.hex()
-    return str(call_id)
+    text = str(call_id)
+    return text if text.isprintable() else text.encode("unicode_escape").decode()
 
 
 def _peer(hub: str, name: str, connection: Connection, front_type: str, now: float) -> Plain:

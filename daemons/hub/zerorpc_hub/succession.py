@@ -12,11 +12,11 @@ from typing import Any
 from zerorpc.connection import Connection, Handed, Socket, let_in
 from zerorpc.zmtp import Peer, Snapshot
 from zerorpc_hub.config import Way
+from zerorpc_hub.doors import Key
 from zerorpc_hub.proxy import Proxy, of_clients, of_workers
 from zerorpc_hub.traffic import Side
 
 Plain = dict[str, Any]
-Key = tuple[str, str, bool]
 
 
 def export(proxy: Proxy, descriptors: list[int]) -> Plain:
@@ -125,6 +125,7 @@ class Heritage:
             owners[place] = (
                 traffic.front(endpoint) if is_front else traffic.back(endpoint, pool, way)
             )
+            owners[place].expect()
         socket, handed = self._sockets.pop(state["at"]), _handed(state)
         # Whoever dials for it has to know it, or there would soon be two connections.
         door = proxy.doors.get(tuple(state["door"])) if state["door"] else None

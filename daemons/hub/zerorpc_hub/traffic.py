@@ -23,6 +23,9 @@ class Side(Owner, Protocol):
     endpoint: str
     pool: str
 
+    def expect(self) -> None:
+        """List the endpoint in the statistics, though nobody has come yet."""
+
     def on_handed(self, connection: Connection) -> None:
         """Take note of a connection that was ready already in the process of before."""
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import signal
+import socket
+from typing import Any, TypeAlias
 
+import gevent
 import pytest
 
 import zerorpc
@@ -18,9 +21,11 @@ from tests.integration.running import (
     outcome,
     wait_until,
 )
+from zerorpc.connection.address import parse
 
 FOR_EVER = "drain_timeout: 600\n"
 OK, CUT_OFF = 0, 3
+Removed: TypeAlias = tuple[HubProcess, Gate, zerorpc.Client, "gevent.Greenlet[..., Any]"]
 
 
 def gated(hub: HubProcess, work: Work, **options: object) -> Gate:
@@ -40,6 +45,14 @@ def test_an_idle_hub_ends_at_once_with_all_its_peers(start: Start, work: Work, d
     gated(hub, work)
     client = dial(hub.endpoint("in"))
     assert client.echo(1) == 1
+    assert hub.stop() == OK
+
+
+def test_a_short_timeout_cuts_off_no_idle_client(start: Start, work: Work, dial: Dial) -> None:
+    """A hub hears for a tenth of a second whether calls still come; that is nothing unfinished."""
+    hub = start(ONE_HUB + "drain_timeout: 90ms\n")
+    gated(hub, work)
+    assert dial(hub.endpoint("in")).echo(1) == 1
     assert hub.stop() == OK
 
 
@@ -134,6 +147,19 @@ def test_a_reload_opens_and_closes_endpoints_and_keeps_every_connection(
     assert outcome(running) == "passed"
 
 
+def test_of_two_ports_that_the_system_chose_a_reload_closes_one(start: Start) -> None:
+    two = ONE_HUB.replace("in: ", "in: ['tcp://127.0.0.1:*', 'tcp://127.0.0.1:*'] # ")
+    hub = start(two)
+    stays, goes = hub.statistics()["in"]
+    hub.write(ONE_HUB)
+    hub.signal(signal.SIGHUP)
+    hub.await_event("reloaded")
+    assert hub.statistics()["in"] == [stays]
+    address = parse(goes)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((address.host, address.port))
+
+
 BROKEN = {
     "in: [\n": "hub.yml:",
     ONE_HUB + "quue: {max: 3}\n": "did you mean 'queue'",
@@ -175,3 +201,49 @@ def test_a_reload_lets_go_what_waits_and_removes_hubs(start: Start, work: Work, 
     gate.await_entered(5)
     gate.open()
     assert [outcome(each) for each in calls] == ["passed"] * 5
+
+
+# -- both --------------------------------------------------------------------------------------
+
+PAIR = (
+    "hubs:\n  a: {in: 'tcp://127.0.0.1:*', out: 'tcp://127.0.0.1:*'}\n",
+    "  b: {in: 'tcp://127.0.0.1:*', out: 'tcp://127.0.0.1:*'}\n",
+)
+
+
+@pytest.fixture
+def removed(start: Start, work: Work, dial: Dial) -> Removed:
+    """A hub that a reload has just removed, with a call in flight."""
+    stays, goes = PAIR
+    hub = start(FOR_EVER + stays + goes)
+    gate = Gate()
+    work({"enter": gate.enter}, hub.endpoint("out", "b"))
+    hub.await_workers(1, "b")
+    client = dial(hub.endpoint("in", "b"), heartbeat=FAR_AWAY)
+    running = begin(client.enter)
+    gate.await_entered()
+    hub.write(FOR_EVER + stays)
+    hub.signal(signal.SIGHUP)
+    hub.await_event("reloaded")
+    hub.signal(signal.SIGTERM)
+    hub.await_event("draining")
+    return hub, gate, client, running
+
+
+def test_a_hub_that_a_reload_has_removed_ends_well_though_the_process_ends(
+    removed: Removed,
+) -> None:
+    hub, gate, client, running = removed
+    with pytest.raises(zerorpc.RemoteError) as caught:
+        client.enter()
+    assert caught.value.name == "Draining"
+    gate.open()
+    assert outcome(running) == "passed"
+    assert hub.wait() == OK
+
+
+def test_what_is_left_of_a_removed_hub_is_told_at_the_end(removed: Removed) -> None:
+    hub, _, _, running = removed
+    assert hub.stop() == CUT_OFF
+    with pytest.raises(zerorpc.LostRemote, match=r"hub 'b' has ended \(enter\)"):
+        outcome(running)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import zerorpc
+from tests.integration.faults.raw_peer import RawPeer
 from tests.integration.hub.conftest import Start, Work
 from tests.integration.hub.process import HubProcess
 from tests.integration.running import FAR_AWAY, Dial, Gate, begin, outcome, wait_until
@@ -79,6 +80,28 @@ def test_a_kicked_worker_s_callers_are_told_and_it_comes_back(
     hub.await_event("worker connected", 2)
     assert client.who() == "a"
     assert hub.statistics()["closed"] == {"kicked": 1}
+
+
+IDS = {
+    b"\xd9\x24" + b"\xff" * 36: r"\xff" * 36,  # text that is none
+    b"\xd9\x24" + b"\x1b[2J" * 9: r"\x1b[2J" * 9,
+    b"\xd9\x24" + b"e-9" * 12: "e-9" * 12,
+    b"\xc4\x20" + b"0a" * 16: "0a" * 16,
+    b"\xc4\x20" + b"\xff" * 32: "ff" * 32,
+    b"\x07": "7",
+}
+
+
+def test_channels_show_whatever_ids_clients_choose(start: Start) -> None:
+    hub = start()
+    with RawPeer(hub.endpoint("in")) as client:
+        for packed in IDS:
+            client.socket.send_multipart(
+                [b"", b"\x93\x82\xa1v\x03\xaamessage_id" + packed + b"\xa3foo\x90"]
+            )
+        wait_until(lambda: hub.statistics()["queued"] == len(IDS), "they wait")
+        channels = admin_of(hub).get("/channels")["channels"]
+    assert {each["id"] for each in channels} == set(IDS.values())
 
 
 def test_what_cannot_be_done_is_said(start: Start) -> None:

@@ -36,7 +36,7 @@ def test_the_file_of_the_talk_is_a_whole_configuration() -> None:
 
 def test_endpoints_come_alone_or_as_lists_and_workers_may_be_connected_to() -> None:
     hub = read(
-        "in: [tcp://0:1, 'tcp://[::]:1', ipc:///run/hub]\n"
+        "in: [tcp://0:1, 'tcp://[::1]:1', ipc:///run/hub]\n"
         "out:\n"
         "- tcp://*:2\n"
         "- connect: tcp://host:3\n"
@@ -109,11 +109,43 @@ def test_mistakes_are_told_at_their_place(yaml: str, problem: str) -> None:
             "hubs:\n  a: {in: ipc://a, out: ipc://b}\n  b: {in: ipc://b, out: ipc://c}",
             "3:7: hubs.b.in: 'ipc://b' is where `hubs.a.out` listens already",
         ),
+        (
+            "in: tcp://*:1\nout: [tcp://*:2, 'tcp://127.0.0.1:1']",
+            "2:1: out: 'tcp://127.0.0.1:1' is where `in` listens already",
+        ),
+        (
+            "in: tcp://[::1]:1\nout: ipc://a\npools: {p: {out: 'tcp://[::]:1', methods: x}}",
+            "3:13: pools.p.out: 'tcp://[::]:1' is where `in` listens already",
+        ),
     ],
 )
 def test_an_endpoint_that_is_given_twice_is_told_before_the_start(yaml: str, problem: str) -> None:
     (told,) = problems(yaml)
     assert told.startswith(f"foo.yml:{problem}")
+
+
+@pytest.mark.parametrize(
+    ("yaml", "problem"),
+    [
+        (
+            "out: {connect: tcp://h:1}\npools: {p: {out: {connect: 'tcp://h:1'}, methods: x}}",
+            "3:13: pools.p.out: 'tcp://h:1' is where `out` connects to already",
+        ),
+        (
+            "out: [{connect: [tcp://localhost:1, tcp://h:1]}, {connect: 'tcp://127.0.0.1:1'}]",
+            "2:1: out: 'tcp://127.0.0.1:1' is where `out` connects to already",
+        ),
+    ],
+)
+def test_a_worker_is_connected_to_once(yaml: str, problem: str) -> None:
+    """Its second connection would belong to one pool, and after a reload to the other."""
+    (told,) = problems("in: tcp://*:1\n" + yaml)
+    assert told == f"foo.yml:{problem}"
+
+
+def test_each_hub_may_connect_to_the_same_worker() -> None:
+    out = "out: {connect: tcp://h:1}"
+    read(f"hubs:\n  a: {{in: ipc://a, {out}}}\n  b: {{in: ipc://b, {out}}}\n")
 
 
 def test_ports_that_the_system_chooses_are_never_the_same() -> None:
