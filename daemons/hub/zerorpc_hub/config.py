@@ -366,8 +366,9 @@ class Config(Settings, Hub):
             for pool, way in hub.ways():
                 yield from ((f"{prefix}{_key_of(pool)}", each) for each in way.bind)
         # The default moves on to a free port.
-        if self.admin.bind is not None and not _is_default(self.admin, "bind"):
-            yield "admin.bind", f"tcp://{self.admin.bind}"
+        bind = self.admin.bind
+        if bind is not None and is_known(bind) and not _is_default(self.admin, "bind"):
+            yield "admin.bind", f"tcp://{bind}"
 
     def _is_meant(self) -> bool:
         return not self.hubs
