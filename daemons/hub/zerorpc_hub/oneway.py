@@ -204,7 +204,9 @@ class _Side:
 
     def on_ready(self, connection: Connection) -> None:
         self._there.add(connection)
-        self._log.info(f"{self.kind} connected", peer=connection.remote, endpoint=self.endpoint)
+        self._log.info(
+            f"{self.kind} connected", peer=short_name(connection), endpoint=self.endpoint
+        )
 
     def on_handed(self, connection: Connection) -> None:
         self._there.add(connection)
@@ -218,7 +220,7 @@ class _Side:
     def on_closed(self, connection: Connection, reason: str) -> None:
         self._there.discard(connection)
         if connection.was_ready:
-            self._log.info(f"{self.kind} gone", peer=connection.remote, why=reason)
+            self._log.info(f"{self.kind} gone", peer=short_name(connection), why=reason)
         else:
             tell_refusal(self._log, connection, self.endpoint, reason)
 

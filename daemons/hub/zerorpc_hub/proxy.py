@@ -101,7 +101,9 @@ class Proxy:
         wanted = {wish.key: wish for wish in wishes(self.hub)}
         # Their connections stay: who is connected has done nothing wrong.
         for key in self.doors.keys() - wanted.keys():
-            self.doors.pop(key).close()
+            door = self.doors.pop(key)
+            door.close()
+            self._log.info("closed", hub=self.name, side=door.wish.side, endpoint=door.endpoint)
         self.doors |= change.opened
         for key, wish in wanted.items():
             patience = of_clients(self.hub) if wish.way is None else of_workers(self.hub)
@@ -146,6 +148,8 @@ class Proxy:
     def close(self) -> None:
         """End everything; peers get what was said to them, if they take it within a second."""
         self.close_doors()
+        if left := self.traffic.in_progress:
+            self._log.warning("ended with work left", hub=self.name, left=left)
         self.traffic.end()
         # Not `close`: a reset would take the last words away from peers that have not read them.
         for connection in self.connections:

@@ -41,12 +41,18 @@ class CallTraffic(Traffic):
         super().__init__()
         self.log = log
         self.broker = Broker(policy, instance=os.urandom(24), random=random.random, now=monotonic())
+        self._starved: set[str] = set()
         self.ledger = Ledger(self.broker, monotonic())
         self.laggards = Laggards(lambda: self.broker.policy.unsent_bytes, log)
         self._loop = get_hub().loop
         self._due = self.broker.deadline
         self._timer = self._loop.timer(max(_LEAST_DELAY, self._due - monotonic()))
         self._timer.start(self._look)
+
+    @property
+    def name(self) -> str:
+        """What the hub is called."""
+        return self.broker.policy.name
 
     def front(self, endpoint: str) -> Side:
         """Return the owner of clients."""
@@ -111,8 +117,22 @@ class CallTraffic(Traffic):
     def tell(self) -> None:
         """Log what the broker found worth it."""
         for notice in self.broker.notices:
-            self.log.warning(notice.what.replace("_", " "), worker=notice.worker, why=notice.text)
+            text = notice.what.replace("_", " ")
+            self.log.warning(text, hub=self.name, worker=notice.worker, why=notice.text)
         self.broker.notices.clear()
+        self._tell_of_starved()
+
+    def _tell_of_starved(self) -> None:
+        """Log once of each pool that calls wait for it and nobody can ever take them."""
+        starved = {
+            pool.name
+            for pool in self.broker.switch.pools
+            if pool.queue and not any(worker.is_usable for worker in pool.workers)
+        }
+        for pool in starved - self._starved:
+            why = "it has no worker, or all of them are draining, busy or ejected"
+            self.log.warning("calls wait in vain", hub=self.name, pool=pool, why=why)
+        self._starved = starved
 
     def revise(self, name: str, hub: Hub, ways: Mapping[str, tuple[str, Way]]) -> None:
         """Follow another policy, with the calls and workers that are there."""
@@ -161,10 +181,14 @@ class _Clients:
         self._broker.switch.methods_of(self.endpoint)
 
     def on_ready(self, connection: Connection) -> None:
-        connection.tag = self._broker.add_client(connection, short_name(connection), self.endpoint)
-        self._traffic.log.debug(
-            "client connected", client=connection.remote, endpoint=self.endpoint
-        )
+        name, log = short_name(connection), self._traffic.log
+        connection.tag = self._broker.add_client(connection, name, self.endpoint)
+        log.debug("client connected", hub=self._traffic.name, client=name, endpoint=self.endpoint)
+        peer = connection.session.peer
+        if peer is not None and peer.socket_type == "ROUTER":
+            # Nothing else would ever tell: it waits for calls here, and callers for a worker there.
+            why = "it has the socket of a server: workers belong to `out`"
+            log.warning("is it a client?", hub=self._traffic.name, client=name, why=why)
 
     def on_handed(self, connection: Connection) -> None:
         # The broker's state tells of all but this.
@@ -191,7 +215,9 @@ class _Clients:
             tell_refusal(self._traffic.log, connection, self.endpoint, reason)
             return
         self._relay.send(self._broker.remove_client(connection.tag, monotonic()))
-        self._traffic.log.debug("client gone", client=connection.remote, why=reason)
+        log = self._traffic.log
+        say = log.debug if reason in _NOBODYS_FAULT else log.warning
+        say("client gone", hub=self._traffic.name, client=connection.tag.name, why=reason)
 
 
 class _Workers:
@@ -224,10 +250,11 @@ class _Workers:
         )
         _tie(connection, worker)
         self._relay.send(sends)
-        self._traffic.log.info("worker connected", worker=connection.remote, endpoint=self.endpoint)
+        fields = {"hub": self._traffic.name, "worker": worker.name}
+        self._traffic.log.info("worker connected", **fields, endpoint=self.endpoint)
         if is_doubtful:
             why = "it has the socket of a client: no calls until it answers a ping"
-            self._traffic.log.warning("is it a worker?", worker=connection.remote, why=why)
+            self._traffic.log.warning("is it a worker?", **fields, why=why)
 
     def on_handed(self, connection: Connection) -> None:
         """Do nothing: the broker's state tells of it."""
@@ -250,7 +277,10 @@ class _Workers:
         if connection.tag is None:
             tell_refusal(self._traffic.log, connection, self.endpoint, reason)
             return
-        self._traffic.log.info("worker gone", worker=connection.remote, why=reason)
+        worker, log = connection.tag, self._traffic.log
+        say = log.warning if worker.load else log.info
+        fields = {"hub": self._traffic.name, "worker": worker.name}
+        say("worker gone", **fields, why=reason, in_flight=worker.load)
         if reason == "kicked":
             connection.tag.is_draining = True  # the operator's doing, and no failure of its own
         sends = self._broker.remove_worker(
@@ -258,7 +288,7 @@ class _Workers:
             monotonic(),
             # Who broke a rule still gets what is queued: that is not to go elsewhere as well.
             0 if connection.is_ending else connection.unsent_messages,
-            _SAID.get(reason, reason),
+            _SAID.get(reason, f"it broke a rule ({reason})"),
             connection.take_back,
         )
         self._relay.send(sends)
@@ -285,6 +315,8 @@ def _who(connection: Connection, endpoint: str) -> str:
     return f"{endpoint} {connection.remote.rpartition(':')[0]}"
 
 
+# Why clients go every day; the log of a hub of many would be full of it.
+_NOBODYS_FAULT = ("closed", "reset", "broken", "kicked", "lagging", "hub_ended")
 # How a reason reads in the message that a caller gets.
 _SAID = {
     "closed": "its connection was closed",
@@ -292,4 +324,7 @@ _SAID = {
     "broken": "its connection broke",
     "silent": "it does not answer",
     "kicked": "an operator hung up on it",
+    "too_large": "it sent more than limits.message_bytes at a time",
+    "slow_reader": "it did not take what was sent to it",
+    "hub_ended": "the hub has ended",
 }

@@ -101,4 +101,6 @@ def short_name(connection: Connection) -> str:
     """
     if connection.remote.startswith("tcp://"):
         return connection.remote.removeprefix("tcp://")
-    return f"{connection.remote}#{connection.fileno()}"
+    # Without one, once it is closed.
+    number = connection.fileno()
+    return f"{connection.remote}#{number}" if number >= 0 else connection.remote

@@ -66,6 +66,21 @@ def test_a_client_that_connects_where_workers_do_gets_no_calls(
     assert [client.who() for _ in range(20)] == ["w"] * 20
 
 
+def test_a_server_that_connects_where_clients_do_is_told(start: Start, work: Work) -> None:
+    hub = start()
+    work(Busy("w"), hub.endpoint("in"))
+    assert "it has the socket of a server" in hub.await_event("is it a client?")["why"]
+
+
+def test_calls_that_no_worker_can_take_are_told_once(start: Start, work: Work, dial: Dial) -> None:
+    hub = start()
+    calls = [begin(dial(hub.endpoint("in")).who) for _ in range(3)]
+    assert hub.await_event("calls wait in vain")["pool"] == "default"
+    work(Busy("w"), hub.endpoint("out"))
+    assert [outcome(call) for call in calls] == ["w"] * 3
+    assert len(hub.events("calls wait in vain")) == 1
+
+
 def test_a_worker_with_the_socket_of_a_client_gets_calls(start: Start, dial: Dial) -> None:
     hub = start()
     with RawPeer(hub.endpoint("out")) as raw:
@@ -119,6 +134,9 @@ def test_a_frozen_worker_is_lost_and_a_busy_one_is_not(start: Start, dial: Dial)
         worker.stop()
         with pytest.raises(zerorpc.LostRemote, match=r"does not answer \(slow\)"):
             outcome(call)
+        gone = hub.await_event("worker gone")
+        assert (gone["level"], gone["hub"], gone["in_flight"]) == ("warning", "hub", 1)
+        assert gone["worker"] == hub.await_event("worker connected")["worker"]
 
 
 def test_a_worker_that_computes_before_a_full_queue_is_not_lost(start: Start) -> None:
