@@ -119,6 +119,25 @@ def test_no_more_connections_of_one_address_than_allowed(here: Place, tmp_path: 
     refused.close()
 
 
+@pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\n\r\n"], ids=["closed", "finished"])
+def test_an_owner_that_fails_at_an_end_holds_no_place(
+    here: Place, said: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Broken(Ear):
+        def on_closed(self, connection: Any, reason: str) -> None:
+            raise ZeroDivisionError("an owner's own fault")
+
+    guest = raw(here.listen(Broken()).endpoint)
+    wait_until(lambda: here.doorkeeper.open == 1, "it is in")
+    guest.sendall(said)
+    guest.shutdown(socket.SHUT_WR)
+    wait_until(lambda: here.doorkeeper.open == 0, "it is out")
+    guest.close()
+    assert capsys.readouterr().err.count("ZeroDivisionError: an owner's own fault") == 1
+    here.dial(other := Ear(), here.listen(Ear()).endpoint)
+    other.await_ready()
+
+
 def test_without_descriptors_it_rests_and_then_goes_on(here: Place) -> None:
     endpoint = here.listen(Ear()).endpoint
     first = raw(endpoint)
