@@ -27,6 +27,19 @@ def test_it_is_ready_drains_for_the_first_signal_and_ends_well(tmp_path: Path) -
         assert daemon.hear("closed")["unfinished"] == []
 
 
+def test_while_it_drains_it_takes_no_new_configuration(tmp_path: Path) -> None:
+    with running(tmp_path) as daemon:
+        daemon.do("begin", name="rye")
+        daemon.signal(signal.SIGTERM)
+        daemon.hear("draining")
+        daemon.configure("wheel: {speed: 7}\n")
+        answered = daemon.ask("/reload", "POST")
+        assert (answered.status, answered.value) == (409, {"error": "it is draining"})
+        assert daemon.ask("/stats").value["speed"] == 1
+        daemon.do("finish", name="rye")
+        assert daemon.wait() == 0
+
+
 def test_an_idle_one_ends_at_once(tmp_path: Path) -> None:
     with running(tmp_path, "admin: {bind: null}\n") as daemon:
         assert daemon.hear("ready")["admin"] is None
@@ -154,7 +167,7 @@ def test_whoever_is_asked_to_end_makes_no_new_process_of_itself(tmp_path: Path) 
         daemon.do("begin", name="rye")
         daemon.signal(signal.SIGUSR2)
         daemon.signal(signal.SIGTERM)
-        assert daemon.hear("replacement refused")["problems"] == ["it is about to end"]
+        assert daemon.hear("replacement refused")["problems"] == ["it is draining"]
         daemon.do("finish", name="rye")
         assert daemon.wait() == 0
         assert sum(line["event"] == "ready" for line in daemon.lines) == 1
