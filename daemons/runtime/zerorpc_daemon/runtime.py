@@ -211,7 +211,8 @@ class Runtime(Generic[C]):
         return config
 
     def _take_over(self, config: C) -> None:
-        old, token = self._config, token_of(config.admin)
+        # In a thread: the file may be on a disk that is slow or away.
+        old, token = self._config, _in_thread(token_of, config.admin)
         _in_thread(self._journal.apply, config.log)
         try:
             self._must_run()  # still, after all that was waited for
@@ -251,7 +252,7 @@ class Runtime(Generic[C]):
             try:
                 # Before anything is given up: with a broken file the new process would not start.
                 config = self._load()
-                token_of(config.admin)
+                _in_thread(token_of, config.admin)
                 replace = SameCommandLine(self._say_goodbye, self._close_admin)
                 replace.try_out()
                 self._notifier.reloading()

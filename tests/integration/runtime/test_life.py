@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from pathlib import Path
+
+import pytest
 
 from tests.integration.faults.processes import wait_until
 from tests.integration.runtime.running import running
@@ -160,6 +163,19 @@ def test_the_process_is_replaced_with_what_it_has_in_hand(tmp_path: Path) -> Non
         daemon.hear("draining")
         daemon.do("finish", name="rye")
         assert daemon.wait() == 0
+
+
+@pytest.mark.parametrize("key", ["admin: {token_file", "log: {file"])
+def test_a_fifo_is_not_waited_for(tmp_path: Path, key: str) -> None:
+    os.mkfifo(fifo := tmp_path / "fifo")
+    with running(tmp_path, FIXED) as daemon:
+        daemon.hear("ready")
+        daemon.configure(f"{key}: {fifo}}}\n")
+        answered = daemon.ask("/reload", "POST")
+        assert answered.status == 409
+        assert f"{fifo}: " in answered.value["error"]
+        daemon.configure(FIXED)
+        assert daemon.do("reload") == {"status": "reloaded"}
 
 
 def test_whoever_is_asked_to_end_makes_no_new_process_of_itself(tmp_path: Path) -> None:
