@@ -7,6 +7,7 @@ import re
 import resource
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,21 @@ def test_a_port_in_use_is_said_to_be(here: Place, tmp_path: Path) -> None:
         taken = here.listen(Ear(), endpoint).endpoint
         with pytest.raises(EndpointError, match="another program listens there already"):
             here.listen(Ear(), taken)
+
+
+def test_a_socket_on_which_nobody_accepts_is_in_use(here: Place, tmp_path: Path) -> None:
+    taken, waiting = socket.socket(socket.AF_UNIX), []
+    taken.bind(str(tmp_path / "socket"))
+    taken.listen(0)
+    with suppress(BlockingIOError):  # raised once its queue is full
+        while True:
+            waiting.append(guest := socket.socket(socket.AF_UNIX))
+            guest.setblocking(False)
+            guest.connect(str(tmp_path / "socket"))
+    with pytest.raises(EndpointError, match="another program listens there already"):
+        here.listen(Ear(), f"ipc://{tmp_path}/socket")
+    for each in (taken, *waiting):
+        each.close()
 
 
 def test_a_socket_file_left_behind_is_replaced_but_no_other_file(
