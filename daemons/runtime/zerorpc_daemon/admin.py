@@ -138,7 +138,7 @@ def _from_body(request: Request) -> dict[str, Any]:
     if request.body.strip():
         try:
             body = json.loads(request.body)
-        except ValueError:
+        except (ValueError, RecursionError):  # too deep for anyone to mean it
             raise Refused("the body should be JSON") from None
         if not isinstance(body, dict):
             raise Refused("the body should be a JSON object")

@@ -64,7 +64,9 @@ def test_a_wrong_method_is_told_the_right_one() -> None:
     assert answer.headers == (("Allow", "POST"),)
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b"3"])
+@pytest.mark.parametrize(
+    "body", [b"{", b"[]", b"\xff", b"3", pytest.param(b"[" * 60_000, id="deep")]
+)
 def test_a_body_that_is_no_object_is_refused(body: bytes) -> None:
     status, answered = ask("POST", "/kick", body=body)
     assert (status, "JSON" in answered["error"]) == (400, True)
