@@ -99,8 +99,9 @@ class Admin:
 
     def _refusal(self, request: Request) -> Answer | None:
         if self.token is not None:
-            given = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
-            if hmac.compare_digest(given.encode(), self.token.encode()):
+            scheme, _, given = request.headers.get("authorization", "").partition(" ")
+            is_given = hmac.compare_digest(given.strip().encode(), self.token.encode())
+            if is_given and scheme.lower() == "bearer":
                 return None
             header = ("WWW-Authenticate", "Bearer")
             return Answer.of({"error": "send Authorization: Bearer TOKEN"}, 401, header)

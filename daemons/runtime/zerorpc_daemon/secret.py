@@ -9,7 +9,7 @@ from pathlib import Path
 
 from zerorpc_daemon.core import StartError
 from zerorpc_daemon.problems import one_line
-from zerorpc_daemon.settings import TOKEN_LENGTH, Admin
+from zerorpc_daemon.settings import TOKEN_LENGTH, TOKEN_SHOULD, Admin, is_token
 
 _MOST_BYTES = 4096
 
@@ -28,6 +28,8 @@ def _from_file(file: Path) -> str:
         raise StartError(f"admin.token_file: {one_line(error)}") from None
     if len(token) < TOKEN_LENGTH:
         raise StartError(f"admin.token_file: {file}: shorter than {TOKEN_LENGTH} characters")
+    if not is_token(token):
+        raise StartError(f"admin.token_file: {file}: {TOKEN_SHOULD}")
     return token
 
 

@@ -15,7 +15,7 @@ from zerorpc_daemon.journal import EventLog
 from zerorpc_daemon.listener import listen
 from zerorpc_daemon.quantities import Address
 
-TOKEN = "a token of many characters"
+TOKEN = "a-token-of-many-characters"
 
 
 def kick(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,6 +82,9 @@ def test_a_refusal_has_its_own_status() -> None:
         ({}, 401),
         ({"authorization": "Bearer x"}, 401),
         ({"authorization": f"Basic {TOKEN}"}, 401),
+        ({"authorization": TOKEN}, 401),
+        ({"authorization": f"bearer {TOKEN}"}, 200),
+        ({"authorization": f"BEARER  {TOKEN} "}, 200),
         ({"authorization": "Bearer caf\u00e9"}, 401),
         ({"authorization": f"Bearer {TOKEN}"}, 200),
         # Who has the token may be a web page.
