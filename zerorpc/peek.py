@@ -13,7 +13,7 @@ to count.
 
 from __future__ import annotations
 
-from msgpack import Unpacker, packb
+from msgpack import OutOfData, Unpacker, packb
 
 from zerorpc.deadline import time_left
 from zerorpc.errors import RemoteProtocolError
@@ -26,6 +26,10 @@ Peeked = tuple[Id | None, Id | None, bytes, int, int | None, bool]
 
 # Headers are smaller: stock's have 120 bytes, and a task context adds some ids.
 HEAD_BYTES = 4096
+# Where one is not, as its task context holds a token, so much is looked at.
+LONG_HEAD_BYTES = 65536
+# The keys of a map in that, as they may be made so that each is compared with all before it.
+_MOST_KEYS = 256
 
 # The starts of opening events (two keys) and of answers (three), by stock and by node.
 _STOCK_OPENING = b"\x93\x82\xaamessage_id\xc4\x20"
@@ -47,6 +51,7 @@ _UINT_BYTES = {0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8}
 
 def peek(blob: Blob) -> Peeked:
     """Return what the header of an event says, and its name; see the module for the order."""
+    whole = blob
     if type(blob) is not bytes:
         blob = bytes(blob[:HEAD_BYTES])
     head = blob[:15]
@@ -62,17 +67,17 @@ def peek(blob: Blob) -> Peeked:
         elif blob[47:62] == _V3_DEADLINE:
             deadline_ms, at = _uint_at(blob, 62)
         else:
-            return _peek_slowly(blob)
+            return _peek_slowly(whole)
     elif blob[:18] == _NODE_OPENING:
         message_id, at = blob[16:54], 54
     elif blob[:18] == _NODE_ANSWER and blob[54:66] == _RESPONSE_TO:
         message_id = blob[16:54]
         response_to, at = _id_at(blob, 66)
     else:
-        return _peek_slowly(blob)
+        return _peek_slowly(whole)
     name = _text_at(blob, at)
     if name is None:
-        return _peek_slowly(blob)
+        return _peek_slowly(whole)
     return response_to, message_id, name, 3, deadline_ms, False
 
 
@@ -163,9 +168,9 @@ def _text_at(blob: Blob, at: int) -> bytes | None:
     return text if len(text) == end - start else None
 
 
-def _peek_slowly(blob: bytes) -> Peeked:
+def _peek_slowly(blob: Blob) -> Peeked:
     """Read header and name with MessagePack, whatever the layout."""
-    header, name = _header_and_name(blob[:HEAD_BYTES])
+    header, name = _header_and_name(blob)
     if not isinstance(header, dict):
         header = {}  # as everywhere: such an event has no id, which is told below
     version = message_version(header)
@@ -186,14 +191,15 @@ def _peek_slowly(blob: bytes) -> Peeked:
     )
 
 
-def _header_and_name(head: bytes) -> tuple[object, bytes]:
-    unpacker = Unpacker(raw=False, strict_map_key=False, max_array_len=256)
-    unpacker.feed(head)
+def _header_and_name(blob: Blob) -> tuple[object, bytes]:
+    head = bytes(blob[:HEAD_BYTES])
     try:
-        if unpacker.read_array_header() != 3:
-            raise RemoteProtocolError("not_an_event", "not an array of three")
-        header = unpacker.unpack()
-        name = unpacker.unpack()
+        try:
+            header, name = _unpacked(head)
+        except OutOfData:
+            if len(blob) <= HEAD_BYTES:
+                raise
+            header, name = _unpacked(bytes(blob[:LONG_HEAD_BYTES]), max_map_len=_MOST_KEYS)
     except RemoteProtocolError:
         raise
     except Exception as error:
@@ -207,6 +213,14 @@ def _header_and_name(head: bytes) -> tuple[object, bytes]:
     raise RemoteProtocolError("bad_name", f"event name is {type(name).__name__}, not str")
 
 
+def _unpacked(head: bytes, max_map_len: int = -1) -> tuple[object, object]:
+    unpacker = Unpacker(raw=False, strict_map_key=False, max_array_len=256, max_map_len=max_map_len)
+    unpacker.feed(head)
+    if unpacker.read_array_header() != 3:
+        raise RemoteProtocolError("not_an_event", "not an array of three")
+    return unpacker.unpack(), unpacker.unpack()
+
+
 def _may_be_array(head: bytes) -> bool:
     return not head or head[0] in (0xC1, 0xDC, 0xDD) or 0x90 <= head[0] <= 0x9F
 
@@ -217,10 +231,13 @@ def less_time(blob: Blob, spent_ms: int) -> Blob:
     Everything else stays as it is, byte for byte; so does an event without that key.
     """
     head = bytes(blob[:HEAD_BYTES])
-    at = head.find(_DEADLINE)
-    if at < 0:
-        return blob
-    at = _deadline_place(head) if head[:15] != _STOCK_TIMED or at != 50 else 62
+    if head[:15] == _STOCK_OPENING and head[47:50] == _V3:
+        return blob  # with both its keys
+    if head[:15] == _STOCK_TIMED and head[50:62] == _DEADLINE:
+        at = 62
+    else:
+        head = bytes(blob[:LONG_HEAD_BYTES])
+        at = _deadline_place(head) if _DEADLINE in head else 0
     left, end = _uint_at(head, at) if at else (None, 0)
     if left is None:
         return blob

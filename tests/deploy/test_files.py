@@ -54,6 +54,17 @@ def port_of(endpoint: str) -> int:
 # -- systemd -------------------------------------------------------------------------------------
 
 
+def test_those_of_the_unit_s_group_can_connect_to_its_unix_sockets() -> None:
+    unit = (DEPLOY / "systemd" / "zerorpc-hub.service").read_text()
+    settings = dict(re.findall(r"^(\w+)=(.+)$", unit, re.MULTILINE))
+    # A socket is made with all permissions but those that the umask takes away.
+    assert 0o777 & ~int(settings["UMask"], 8) == 0o770
+    group = settings["Group"]
+    for text in (unit, (ROOT / "docs" / "operations.md").read_text()):
+        assert f"groupadd --system {group}" in text
+        assert f"usermod --append --groups {group} USER" in text
+
+
 @pytest.fixture
 def analyze() -> str:
     """The path of systemd-analyze; no part of a system without systemd, so nothing to demand."""

@@ -50,6 +50,19 @@ def test_somewhere(endpoint: str) -> None:
     assert not parse(endpoint).is_everywhere
 
 
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        (b"\0\xff\xfe1", r"ipc://@\xff\xfe1"),
+        ("/run/\udcff", r"ipc:///run/\xff"),
+        ("/run/grün", "ipc:///run/grün"),
+    ],
+)
+def test_names_are_text_whatever_a_socket_is_bound_to(target: str | bytes, name: str) -> None:
+    family, _ = parse("ipc://path").resolve()[0]
+    assert name_of(family, target) == name
+
+
 def test_names_can_be_read_again() -> None:
     for endpoint in ("tcp://127.0.0.1:1", "tcp://[::1]:1", "ipc:///run/hub", "ipc://@abstract"):
         family, target = parse(endpoint).resolve()[0]

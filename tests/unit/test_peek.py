@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from msgpack import packb, unpackb
 from tests.data import PEERS, Captured, load
 from zerorpc.errors import RemoteProtocolError
 from zerorpc.peek import less_time, peek, peek_answer, peek_opening
+from zerorpc.wire import Blob
 
 # One-way messages have no answer, and the old ones among them no id.
 DECENT = [
@@ -66,6 +68,33 @@ def test_the_answers_of_every_peer_have_the_usual_layout(peer: str) -> None:
         if captured.sender == "server" and "drain" not in captured.what:
             name = unpackb(captured.payload)[1]
             assert peek_answer(captured.payload) == name.encode(), captured.what
+
+
+@pytest.mark.parametrize("extent", [4000, 4096, 20_000, 65_000])
+@pytest.mark.parametrize("of", [bytes, memoryview])
+def test_a_header_with_a_long_task_context_is_read_whole(
+    extent: int, of: Callable[..., Blob]
+) -> None:
+    header = {"message_id": b"m" * 32, "v": 3, "token": "x" * extent, "deadline_ms": 500}
+    blob = of(packb([header, "name", [1]]))
+    assert peek(blob) == (None, packb(b"m" * 32), b"name", 3, 500, False)
+    shorter = unpackb(less_time(blob, 100))
+    assert shorter == [{**header, "deadline_ms": 400}, "name", [1]]
+
+
+def test_a_header_beyond_64_kib_is_not_read() -> None:
+    header = {"message_id": b"m" * 32, "v": 3, "token": "x" * 65_536, "deadline_ms": 500}
+    blob = packb([header, "name", [1]])
+    assert reason(blob) == "malformed"
+    assert less_time(blob, 100) == blob
+
+
+def test_a_long_header_has_no_maps_of_many_keys() -> None:
+    # Keys that are compared each with all before them would take half a second of a hub's time.
+    for many, verdict in ((256, "ok"), (257, "malformed")):
+        context = {"token": "x" * 4096, "map": dict.fromkeys(range(many))}
+        blob = packb([{"message_id": b"m" * 32, "v": 3, **context}, "name", [1]])
+        assert reason(blob) == verdict
 
 
 @pytest.mark.parametrize("end", range(100))

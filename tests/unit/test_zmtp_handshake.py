@@ -73,6 +73,19 @@ def test_the_peer_is_known_by_what_it_says() -> None:
     assert peer.properties["x-rack"] == b"7"
 
 
+@pytest.mark.parametrize("many", [32, 33, 1000])
+def test_properties_are_few(many: int) -> None:
+    more = b"".join(prop(b"%03x" % number, b"") for number in range(many - 1))
+    data = GREETING + command(b"\x05READY" + prop(b"Socket-Type", b"DEALER") + more)
+    session = Session("ROUTER", is_server=True)
+    if many == 32:
+        session.receive(data)
+        assert session.peer is not None
+        assert len(session.peer.properties) == 32
+    else:
+        assert str(refused(session, data)) == "ready: more than 32 properties"
+
+
 def test_what_comes_behind_the_handshake_is_read_with_it() -> None:
     session = Session("ROUTER", is_server=True)
     data = GREETING + ready(b"DEALER", b"") + b"\x01\x00\x00\x02hi"

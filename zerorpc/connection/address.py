@@ -92,10 +92,14 @@ def _is_port(text: str) -> bool:
 
 
 def name_of(family: int, target: Target | bytes) -> str:
-    """Return the endpoint of a bound or connected socket, as people write it."""
-    if isinstance(target, bytes):
-        target = target.decode("utf-8", "surrogateescape")
+    r"""Return the endpoint of a bound or connected socket, as people write it.
+
+    A unix socket may be bound to any bytes; what is no text of them is written as `\xff`.
+    """
     if isinstance(target, str):
-        return "ipc://" + (f"@{target[1:]}" if target.startswith("\0") else target)
+        target = target.encode("utf-8", "surrogateescape")
+    if isinstance(target, bytes):
+        path = target.decode("utf-8", "backslashreplace")
+        return "ipc://" + (f"@{path[1:]}" if path.startswith("\0") else path)
     host, port = target[0], target[1]
     return f"tcp://[{host}]:{port}" if family == socket.AF_INET6 else f"tcp://{host}:{port}"

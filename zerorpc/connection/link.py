@@ -358,7 +358,7 @@ class Connection:
         if self._pauses:  # the peer's end of the stream is to be seen
             self._reader.start(self._read)
         self._board.left_bytes += self.session.forget()
-        self.owner.on_closed(self, reason)
+        self._tell_end(reason)
         self.flush()
         if not self.backlog:
             self._shut()
@@ -381,12 +381,18 @@ class Connection:
         self._socket.close()
         self._board.closed[self._ending or reason] += 1
         if not self._ending:
-            self.owner.on_closed(self, reason)
+            self._tell_end(reason)
         self._board.left_bytes += self.backlog.size + self.session.forget()
         self.when_gone()
         # They know this connection in turn, and what it holds would stay until cycles are looked
         # for: a daemon that makes few objects hardly ever does.
         self.tag, self.count_unread, self.when_gone = None, _none, _nothing
+
+    def _tell_end(self, reason: str) -> None:
+        try:
+            self.owner.on_closed(self, reason)
+        except Exception:  # whoever made the connection waits for its end all the same
+            gevent.get_hub().handle_error(self, *sys.exc_info())
 
     # -- moving to another process -----------------------------------------------------------
 

@@ -10,6 +10,7 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from socket import AF_INET6, AF_UNIX, IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEADDR, SOL_SOCKET
 from typing import Any
 
@@ -225,8 +226,11 @@ def _remove_stale(address: Address) -> None:
     if not is_socket:
         raise OSError(errno.EEXIST, f"{address.path} is there and is no socket")
     probe = Socket(AF_UNIX)
+    probe.setblocking(False)
     try:
-        probe.connect(address.path)
+        # Whoever listens there may not be accepting: it is in use all the same.
+        with suppress(BlockingIOError):
+            probe.connect(address.path)
     except ConnectionRefusedError:
         os.unlink(address.path)
     else:

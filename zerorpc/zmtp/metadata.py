@@ -19,6 +19,8 @@ from types import MappingProxyType
 from zerorpc.zmtp.frame import ZmtpError, printable
 
 _MOST_IDENTITY = 255
+# They are kept, and one may have as few as six bytes; libzmq sends two and what it was told to.
+_MOST_PROPERTIES = 32
 
 # What may face what. The thread-safe types of RFC 37 are drafts that no stable libzmq speaks.
 _SUBSCRIBERS = frozenset(("SUB", "XSUB"))
@@ -79,6 +81,8 @@ def read_metadata(body: bytes) -> dict[str, bytes]:
         key = printable(name).lower()
         if key in properties:
             raise ZmtpError("ready", f"the property {key} comes twice")
+        if len(properties) == _MOST_PROPERTIES:
+            raise ZmtpError("ready", f"more than {_MOST_PROPERTIES} properties")
         properties[key] = body[start + 4 : at]
     return properties
 

@@ -99,8 +99,9 @@ class Admin:
 
     def _refusal(self, request: Request) -> Answer | None:
         if self.token is not None:
-            given = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
-            if hmac.compare_digest(given.encode(), self.token.encode()):
+            scheme, _, given = request.headers.get("authorization", "").partition(" ")
+            is_given = hmac.compare_digest(given.strip().encode(), self.token.encode())
+            if is_given and scheme.lower() == "bearer":
                 return None
             header = ("WWW-Authenticate", "Bearer")
             return Answer.of({"error": "send Authorization: Bearer TOKEN"}, 401, header)
@@ -138,7 +139,7 @@ def _from_body(request: Request) -> dict[str, Any]:
     if request.body.strip():
         try:
             body = json.loads(request.body)
-        except ValueError:
+        except (ValueError, RecursionError):  # too deep for anyone to mean it
             raise Refused("the body should be JSON") from None
         if not isinstance(body, dict):
             raise Refused("the body should be a JSON object")

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from zerorpc_daemon.settings import TOKEN_SHOULD, is_token
+
 # Where the token is taken from if no file is named: not from an option, which others can see in
 # the list of processes.
 TOKEN_VARIABLE = "ZERORPC_ADMIN_TOKEN"
@@ -33,6 +35,8 @@ class AdminClient:
             port = None
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise AdminError(f"{url!r} should be like http://127.0.0.1:9470")
+        if token is not None and not is_token(token):
+            raise AdminError(f"the token {TOKEN_SHOULD}")
         self._is_tls = parts.scheme == "https"
         self._host, self._port = parts.hostname, port
         self._base = parts.path.rstrip("/")

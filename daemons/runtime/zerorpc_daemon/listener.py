@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import errno
 import socket
+import time
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
+import gevent
 import gevent.socket
 from gevent.pool import Pool
 from gevent.pywsgi import WSGIHandler, WSGIServer
@@ -30,8 +32,12 @@ _MOST_TRIED = 20
 _MOST_CONNECTIONS = 32
 _BACKLOG = 64
 _BODY_BYTES = 65_536
-# For a request that trickles in, and for a connection that is kept without being used.
+# For the whole of a request to come, and for a connection that is kept without being used.
 _IDLE_S = 15.0
+# Connections are kept no longer: those who wait for one of the few places get their turn.
+_AGE_S = 60.0
+# Where the application finds who handles its request.
+_HANDLER = "zerorpc.handler"
 
 
 def listen(
@@ -82,11 +88,17 @@ def tcp_socket(address: Address) -> socket.socket:
 class Listener:
     """Serves an `Admin` on a listening socket until it is closed.
 
-    Whoever says nothing for `idle` seconds is hung up on.
+    Whoever takes more than `idle` seconds to ask is hung up on, and others with their first request
+    after `age` seconds.
     """
 
     def __init__(
-        self, listening: socket.socket, admin: Admin, log: EventLog, idle: float = _IDLE_S
+        self,
+        listening: socket.socket,
+        admin: Admin,
+        log: EventLog,
+        idle: float = _IDLE_S,
+        age: float = _AGE_S,
     ) -> None:
         host, port = listening.getsockname()[:2]
         self.address = Address(host, port)
@@ -96,7 +108,7 @@ class Listener:
             listening,
             self._serve,
             spawn=Pool(_MOST_CONNECTIONS),
-            handler_class=type("_Handler", (_Handler,), {"idle": idle}),
+            handler_class=type("_Handler", (_Handler,), {"idle": idle, "age": age}),
             log=None,
             error_log=_Errors(log),  # type: ignore[call-overload]  # the stubs ask for a whole file
         )
@@ -116,6 +128,8 @@ class Listener:
             ("X-Content-Type-Options", "nosniff"),
             *answer.headers,
         ]
+        if environ[_HANDLER].close_connection:
+            headers.append(("Connection", "close"))
         start_response(f"{status.value} {status.phrase}", headers)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
 
@@ -123,12 +137,17 @@ class Listener:
         length = environ.get("CONTENT_LENGTH") or "0"
         if "HTTP_TRANSFER_ENCODING" in environ or int(length) > _BODY_BYTES:
             return Answer.of({"error": f"send at most {_BODY_BYTES} bytes, with their length"}, 413)
+        try:
+            body = environ["wsgi.input"].read(int(length))
+        except OSError:  # what it leaves behind cannot be read, and so is hung up on
+            return Answer.of({"error": "the body did not come"}, 400)
+        environ[_HANDLER].has_asked()
         request = Request(
             environ["REQUEST_METHOD"],
             unquote(environ["PATH_INFO"]),
             environ.get("QUERY_STRING", ""),
             dict(_headers(environ)),
-            environ["wsgi.input"].read(int(length)),
+            body,
         )
         try:
             return self._admin.answer(request)
@@ -148,10 +167,41 @@ class _Handler(WSGIHandler):
     """Hangs up on those who take their time: they would hold one of few places."""
 
     idle: float
+    age: float
 
     def __init__(self, sock: Any, address: Any, server: Any) -> None:
         sock.settimeout(self.idle)
+        self._ages = time.monotonic() + self.age
         super().__init__(sock, address, server)
+
+    def handle_one_request(self) -> Any:
+        """Have the whole of a request come in time, and not each byte of it."""
+        late = TimeoutError("it did not come in time")
+        with gevent.Timeout(self.idle, late) as self._deadline:
+            try:
+                return super().handle_one_request()
+            finally:
+                self.environ = None  # which knows this object in turn
+
+    def read_request(self, raw_requestline: str) -> Any:
+        """Read the head."""
+        try:
+            is_read = super().read_request(raw_requestline)
+        except OSError as error:  # of which pywsgi would print a traceback
+            raise ValueError(str(error)) from None
+        if time.monotonic() >= self._ages:
+            self.close_connection = True
+        return is_read
+
+    def get_environ(self) -> Any:
+        """Return what the application is told."""
+        environ = super().get_environ()
+        environ[_HANDLER] = self
+        return environ
+
+    def has_asked(self) -> None:
+        """Take note that a request is there as a whole; the answer has its own time."""
+        self._deadline.close()
 
     def log_request(self) -> None:
         """Say nothing: probes come every second."""

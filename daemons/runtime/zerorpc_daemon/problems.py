@@ -63,5 +63,13 @@ def closest(word: str, known: Iterable[str]) -> str | None:
     return close[0] if close else None
 
 
+def one_line(error: BaseException | None) -> str:
+    """Return what went wrong as a user should read it."""
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror.lower()}"
+    return str(error) or type(error).__name__
+
+
 def _printable(text: str) -> str:
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

@@ -25,7 +25,7 @@ from zerorpc_daemon.listener import Listener, listen, tcp_socket
 from zerorpc_daemon.loading import load
 from zerorpc_daemon.notify import Notifier
 from zerorpc_daemon.phases import Action, Event, LifeCycle, Phase
-from zerorpc_daemon.problems import ConfigError
+from zerorpc_daemon.problems import ConfigError, one_line
 from zerorpc_daemon.program import Exit, Program, complain
 from zerorpc_daemon.quantities import Address
 from zerorpc_daemon.replacing import SameCommandLine
@@ -164,7 +164,7 @@ class Runtime(Generic[C]):
     def _tell_failure(self) -> Exit:
         error = self._failure
         if isinstance(error, StartError | ConfigError | OSError):
-            complain(self._program.name, _one_line(error))
+            complain(self._program.name, one_line(error))
             return Exit.MISTAKE
         self._log.exception("cannot start", exc=error)
         return Exit.FAILED
@@ -192,9 +192,10 @@ class Runtime(Generic[C]):
         Returns the problems, none if it went well.
         """
         with self._reloading:
-            self._notifier.reloading()
             problems: list[str] = []
             try:
+                self._must_run()
+                self._notifier.reloading()
                 self._take_over(self._load())
                 self._insight.reloads["ok"] += 1
             except Exception as error:
@@ -210,9 +211,11 @@ class Runtime(Generic[C]):
         return config
 
     def _take_over(self, config: C) -> None:
-        old, token = self._config, token_of(config.admin)
+        # In a thread: the file may be on a disk that is slow or away.
+        old, token = self._config, _in_thread(token_of, config.admin)
         _in_thread(self._journal.apply, config.log)
         try:
+            self._must_run()  # still, after all that was waited for
             restart = list(self._core.reload(config))
         except BaseException:
             _in_thread(self._journal.apply, old.log)
@@ -229,7 +232,7 @@ class Runtime(Generic[C]):
         if isinstance(error, ConfigError):
             problems = [str(each) for each in error.problems]
         else:
-            problems = [_one_line(error)]
+            problems = [one_line(error)]
         if isinstance(error, ConfigError | Refused | StartError | OSError):
             self._log.error(event, problems=problems)
         else:
@@ -240,7 +243,7 @@ class Runtime(Generic[C]):
         try:
             _in_thread(self._journal.reopen)
         except OSError as error:
-            self._log.error("log cannot be opened anew", reason=_one_line(error))
+            self._log.error("log cannot be opened anew", reason=one_line(error))
         else:
             self._log.info("log opened anew")
 
@@ -249,7 +252,7 @@ class Runtime(Generic[C]):
             try:
                 # Before anything is given up: with a broken file the new process would not start.
                 config = self._load()
-                token_of(config.admin)
+                _in_thread(token_of, config.admin)
                 replace = SameCommandLine(self._say_goodbye, self._close_admin)
                 replace.try_out()
                 self._notifier.reloading()
@@ -270,8 +273,11 @@ class Runtime(Generic[C]):
         # Signals wait by now. Of one that came before, the new process would never know.
         while not self._happened.empty():
             gevent.sleep(0)
+        self._must_run()
+
+    def _must_run(self) -> None:
         if self._life.phase is not Phase.RUNNING:
-            raise Refused("it is about to end")
+            raise Refused(f"it is {self._life.phase.value}", 409)
 
     def _keep_pulse(self) -> None:
         while True:
@@ -322,7 +328,7 @@ def _journal(config: Any) -> Journal:
     try:
         return Journal(config.log)
     except OSError as error:
-        raise StartError(f"log.file: {_one_line(error)}") from None
+        raise StartError(f"log.file: {one_line(error)}") from None
 
 
 def _in_thread(functor: Callable[..., Any], *args: Any) -> Any:
@@ -338,10 +344,3 @@ def _outcome(functor: Callable[..., Any], *args: Any) -> tuple[Any, Exception | 
         return functor(*args), None
     except Exception as error:
         return None, error
-
-
-def _one_line(error: BaseException | None) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror.lower()}"
-    return str(error) or type(error).__name__

@@ -17,6 +17,7 @@ from pydantic import (
     GetCoreSchemaHandler,
     SecretStr,
     ValidationInfo,
+    field_validator,
     model_validator,
 )
 from pydantic_core import CoreSchema, PydanticCustomError
@@ -29,6 +30,12 @@ LEVELS = get_args(Level)
 
 # Too long to be guessed over a network, short enough for everyone's generator.
 TOKEN_LENGTH = 16
+TOKEN_SHOULD = "should be printable ASCII without blanks"
+
+
+def is_token(text: str) -> bool:
+    """Tell whether a text can be sent as it is in a header of HTTP, by every client."""
+    return all("!" <= char <= "~" for char in text)
 
 
 def _make_scalars_strict(schema: Any) -> None:
@@ -95,12 +102,19 @@ class Admin(Section):
         None,
         min_length=TOKEN_LENGTH,
         description="What a caller must send as `Authorization: Bearer TOKEN`, of at least 16"
-        " characters; required where others than this machine can connect. /healthz and /readyz"
-        " need none.",
+        " characters of printable ASCII without blanks; required where others than this machine"
+        " can connect. /healthz and /readyz need none.",
     )
     token_file: Path | None = Field(
         None, description="A file whose first line is the token; its end of line is left out."
     )
+
+    @field_validator("token")
+    @classmethod
+    def _can_be_sent(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and not is_token(token.get_secret_value()):
+            raise ValueError(TOKEN_SHOULD)
+        return token
 
     @rule
     def _has_one_token(self) -> Iterator[Fault]:

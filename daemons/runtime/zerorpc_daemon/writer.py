@@ -102,4 +102,6 @@ class LineWriter:
 def _open(file: Path | None) -> int:
     if file is None:
         return sys.__stderr__.fileno() if sys.__stderr__ is not None else 2
-    return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, _MODE)
+    # Not blocking: a FIFO that nobody reads is an error, and no reason to wait for somebody.
+    how = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC
+    return os.open(file, how, _MODE)

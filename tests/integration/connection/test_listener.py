@@ -7,6 +7,7 @@ import re
 import resource
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,21 @@ def test_a_port_in_use_is_said_to_be(here: Place, tmp_path: Path) -> None:
             here.listen(Ear(), taken)
 
 
+def test_a_socket_on_which_nobody_accepts_is_in_use(here: Place, tmp_path: Path) -> None:
+    taken, waiting = socket.socket(socket.AF_UNIX), []
+    taken.bind(str(tmp_path / "socket"))
+    taken.listen(0)
+    with suppress(BlockingIOError):  # raised once its queue is full
+        while True:
+            waiting.append(guest := socket.socket(socket.AF_UNIX))
+            guest.setblocking(False)
+            guest.connect(str(tmp_path / "socket"))
+    with pytest.raises(EndpointError, match="another program listens there already"):
+        here.listen(Ear(), f"ipc://{tmp_path}/socket")
+    for each in (taken, *waiting):
+        each.close()
+
+
 def test_a_socket_file_left_behind_is_replaced_but_no_other_file(
     here: Place, tmp_path: Path
 ) -> None:
@@ -117,6 +133,25 @@ def test_no_more_connections_of_one_address_than_allowed(here: Place, tmp_path: 
         ear.await_ready()
     guest.close()
     refused.close()
+
+
+@pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\n\r\n"], ids=["closed", "finished"])
+def test_an_owner_that_fails_at_an_end_holds_no_place(
+    here: Place, said: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Broken(Ear):
+        def on_closed(self, connection: Any, reason: str) -> None:
+            raise ZeroDivisionError("an owner's own fault")
+
+    guest = raw(here.listen(Broken()).endpoint)
+    wait_until(lambda: here.doorkeeper.open == 1, "it is in")
+    guest.sendall(said)
+    guest.shutdown(socket.SHUT_WR)
+    wait_until(lambda: here.doorkeeper.open == 0, "it is out")
+    guest.close()
+    assert capsys.readouterr().err.count("ZeroDivisionError: an owner's own fault") == 1
+    here.dial(other := Ear(), here.listen(Ear()).endpoint)
+    other.await_ready()
 
 
 def test_without_descriptors_it_rests_and_then_goes_on(here: Place) -> None:

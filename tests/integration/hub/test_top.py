@@ -27,7 +27,7 @@ from tests.programs import ROOT
 from zerorpc_hub.__main__ import main
 
 COMMAND = [sys.executable, "-m", "zerorpc_hub"]
-TOKEN = "a token of enough characters"
+TOKEN = "a-token-of-enough-characters"
 
 
 class Simple:
@@ -146,6 +146,9 @@ def test_a_token_is_taken_from_a_file_or_the_environment(
         assert call("peers", url).status == 0
         monkeypatch.setenv("ZERORPC_ADMIN_TOKEN", TOKEN[::-1])
         assert "the token is not the right one" in call("peers", url)[2]
+        for token in ("0123456789abcd€€", f"{TOKEN}\n"):
+            monkeypatch.setenv("ZERORPC_ADMIN_TOKEN", token)
+            assert "the token should be printable ASCII" in call("peers", url)[2]
 
 
 def test_who_is_no_hub_is_told_in_a_line(call: Call) -> None:

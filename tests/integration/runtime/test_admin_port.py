@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.integration.runtime.running import running
 
-TOKEN = "a token of enough characters"
+TOKEN = "a-token-of-enough-characters"
 
 
 def test_it_tells_how_the_daemon_is(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_token_guards_all_but_probes(tmp_path: Path) -> None:
         assert daemon.ask("/begin?name=rye", "POST").status == 401
         assert daemon.ask("/stats", Authorization="Bearer x").status == 401
         assert daemon.ask("/stats", Authorization=f"Bearer {TOKEN}").status == 200
-        secret.write_text("another token of some length")
+        secret.write_text("another-token-of-some-length")
         assert daemon.ask("/reload", "POST", Authorization=f"Bearer {TOKEN}").status == 200
         assert daemon.ask("/stats", Authorization=f"Bearer {TOKEN}").status == 401
 

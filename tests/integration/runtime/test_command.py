@@ -113,7 +113,11 @@ def test_check_looks_for_the_token_too(tmp_path: Path, capsys: pytest.CaptureFix
     secret.write_text("short\n")
     assert run(PROGRAM, ["--check", str(file)]) == 2
     assert "shorter than 16 characters" in capsys.readouterr().err
-    secret.write_text("long enough for a token\n")
+    for token in ("long enough for a token", "grün-und-lang-genug"):
+        secret.write_text(f"{token}\n")
+        assert run(PROGRAM, ["--check", str(file)]) == 2
+        assert f"{secret}: should be printable ASCII without" in capsys.readouterr().err
+    secret.write_text("long-enough-for-a-token \n")
     assert run(PROGRAM, ["--check", str(file)]) == 0
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from pathlib import Path
+
+import pytest
 
 from tests.integration.faults.processes import wait_until
 from tests.integration.runtime.running import running
@@ -25,6 +28,19 @@ def test_it_is_ready_drains_for_the_first_signal_and_ends_well(tmp_path: Path) -
         daemon.do("finish", name="rye")
         assert daemon.wait() == 0
         assert daemon.hear("closed")["unfinished"] == []
+
+
+def test_while_it_drains_it_takes_no_new_configuration(tmp_path: Path) -> None:
+    with running(tmp_path) as daemon:
+        daemon.do("begin", name="rye")
+        daemon.signal(signal.SIGTERM)
+        daemon.hear("draining")
+        daemon.configure("wheel: {speed: 7}\n")
+        answered = daemon.ask("/reload", "POST")
+        assert (answered.status, answered.value) == (409, {"error": "it is draining"})
+        assert daemon.ask("/stats").value["speed"] == 1
+        daemon.do("finish", name="rye")
+        assert daemon.wait() == 0
 
 
 def test_an_idle_one_ends_at_once(tmp_path: Path) -> None:
@@ -149,12 +165,25 @@ def test_the_process_is_replaced_with_what_it_has_in_hand(tmp_path: Path) -> Non
         assert daemon.wait() == 0
 
 
+@pytest.mark.parametrize("key", ["admin: {token_file", "log: {file"])
+def test_a_fifo_is_not_waited_for(tmp_path: Path, key: str) -> None:
+    os.mkfifo(fifo := tmp_path / "fifo")
+    with running(tmp_path, FIXED) as daemon:
+        daemon.hear("ready")
+        daemon.configure(f"{key}: {fifo}}}\n")
+        answered = daemon.ask("/reload", "POST")
+        assert answered.status == 409
+        assert f"{fifo}: " in answered.value["error"]
+        daemon.configure(FIXED)
+        assert daemon.do("reload") == {"status": "reloaded"}
+
+
 def test_whoever_is_asked_to_end_makes_no_new_process_of_itself(tmp_path: Path) -> None:
     with running(tmp_path) as daemon:
         daemon.do("begin", name="rye")
         daemon.signal(signal.SIGUSR2)
         daemon.signal(signal.SIGTERM)
-        assert daemon.hear("replacement refused")["problems"] == ["it is about to end"]
+        assert daemon.hear("replacement refused")["problems"] == ["it is draining"]
         daemon.do("finish", name="rye")
         assert daemon.wait() == 0
         assert sum(line["event"] == "ready" for line in daemon.lines) == 1

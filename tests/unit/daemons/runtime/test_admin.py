@@ -15,7 +15,7 @@ from zerorpc_daemon.journal import EventLog
 from zerorpc_daemon.listener import listen
 from zerorpc_daemon.quantities import Address
 
-TOKEN = "a token of many characters"
+TOKEN = "a-token-of-many-characters"
 
 
 def kick(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,7 +64,9 @@ def test_a_wrong_method_is_told_the_right_one() -> None:
     assert answer.headers == (("Allow", "POST"),)
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b"3"])
+@pytest.mark.parametrize(
+    "body", [b"{", b"[]", b"\xff", b"3", pytest.param(b"[" * 60_000, id="deep")]
+)
 def test_a_body_that_is_no_object_is_refused(body: bytes) -> None:
     status, answered = ask("POST", "/kick", body=body)
     assert (status, "JSON" in answered["error"]) == (400, True)
@@ -80,6 +82,9 @@ def test_a_refusal_has_its_own_status() -> None:
         ({}, 401),
         ({"authorization": "Bearer x"}, 401),
         ({"authorization": f"Basic {TOKEN}"}, 401),
+        ({"authorization": TOKEN}, 401),
+        ({"authorization": f"bearer {TOKEN}"}, 200),
+        ({"authorization": f"BEARER  {TOKEN} "}, 200),
         ({"authorization": "Bearer caf\u00e9"}, 401),
         ({"authorization": f"Bearer {TOKEN}"}, 200),
         # Who has the token may be a web page.

@@ -11,7 +11,7 @@ SIXTIES = (
     "1:30 is read as 90 (YAML counts it in sixties); put quotes around it, or write the number"
 )
 NO = "false (YAML reads no as false; put quotes around it for text)"
-SECRET = "a secret of many characters"
+SECRET = "a-secret-of-many-characters"
 
 
 def test_a_file_without_problems_is_the_model() -> None:
@@ -142,11 +142,18 @@ def test_a_section_that_is_made_by_itself_holds_its_rules_too() -> None:
         Mill.model_validate({"in": "x", "type": "water", "queue": {"max": 2000}})
 
 
-@pytest.mark.parametrize("token", [SECRET[:5], "12345678901234567", "[x]"])
+@pytest.mark.parametrize("token", [SECRET[:5], "12345678901234567", "[x]", f"{SECRET} ü"])
 def test_secrets_are_not_told(token: str) -> None:
     (problem,) = problems(f"in: x\nadmin: {{token: {token}}}\n")
     assert token not in problem
     assert "2:16: admin.token: should " in problem
+
+
+@pytest.mark.parametrize("blank", [" ", "\\n", "\\t", "ü", "€", "\\x7f"])
+def test_a_token_can_be_sent_by_every_client(blank: str) -> None:
+    for token in (f"{blank}{SECRET}", f"{SECRET}{blank}", f"{SECRET}{blank}{SECRET}"):
+        (problem,) = problems(f'in: x\nadmin: {{token: "{token}"}}\n')
+        assert problem == "2:16: admin.token: should be printable ASCII without blanks"
 
 
 @pytest.mark.parametrize(
