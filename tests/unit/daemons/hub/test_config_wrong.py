@@ -17,7 +17,7 @@ from zerorpc_hub.config import Config
 POOL = {"out": [{"bind": ["tcp://*:3"], "weight": 2}], "methods": ["a_*"]}
 HUB = {"in": ["tcp://*:1"], "out": [{"bind": ["tcp://*:2"]}], "pools": {"p": POOL}}
 ADMIN = {"admin": {"bind": "127.0.0.1:9470", "token": "0123456789abcdef"}}
-WRONG = (None, True, -1, 1.5, "", "x", [], {}, {"x": 1}, [None])
+WRONG: tuple[Any, ...] = (None, True, -1, 1.5, "", "x", [], {}, {"x": 1}, [None])
 
 
 def whole(text: str) -> dict[str, Any]:
