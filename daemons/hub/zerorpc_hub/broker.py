@@ -152,8 +152,9 @@ class Broker:
         return self._sends()
 
     def undrain(self, worker: Worker, now: float) -> list[Send]:
-        """Give it calls again."""
+        """Give it calls again; of the pool that it is in now, if its own is not there."""
         worker.is_draining = worker.is_leaving = False
+        self.switch.assign(worker, self.switch.pools[worker.pool_index].name)
         self.switch.settle(worker, now)
         return self._sends()
 

@@ -42,13 +42,14 @@ def revise(switch: Switch, policy: Policy, places: Mapping[str, Place], now: flo
         pool.latency = latency.get(pool.name, pool.latency)
     for old in before:
         for worker in old.workers:
-            _place(switch, worker, places.get(worker.endpoint), old.name)
+            _place(switch, worker, places.get(worker.endpoint))
             _join(switch, worker, now)
     for call, since in waiting:
         switch.wait_on(call, since)
 
 
-def _place(switch: Switch, worker: Worker, place: Place | None, pool: str) -> None:
+def _place(switch: Switch, worker: Worker, place: Place | None) -> None:
+    pool = worker.pool
     if place is not None:
         worker.weight, worker.is_backup, pool = place.weight, place.is_backup, place.pool
     switch.assign(worker, pool)

@@ -40,7 +40,7 @@ def export(broker: Broker, number: Number) -> Plain:
             for endpoint, rows in switch.methods.items()
         },
         "clients": [_client(client, workers, number) for client in clients],
-        "workers": [_worker(worker, broker, number) for worker in workers],
+        "workers": [_worker(worker, number) for worker in workers],
         "queued": [
             (clients[call.client], call.id, pool.queue.since(call))
             for pool in switch.pools
@@ -101,12 +101,12 @@ def _plain(frames: Frames) -> list[bytes]:
     return [bytes(frame) for frame in frames]
 
 
-def _worker(worker: Worker, broker: Broker, number: Number) -> Plain:
+def _worker(worker: Worker, number: Number) -> Plain:
     return {
         "peer": number(worker.peer),
         "name": worker.name,
         "endpoint": worker.endpoint,
-        "pool": broker.switch.pools[worker.pool_index].name,
+        "pool": worker.pool,
         "ewma": worker.ewma,
         "counters": worker.counters.plain(),
         "latency": worker.latency,

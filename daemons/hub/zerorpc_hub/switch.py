@@ -57,12 +57,11 @@ class Switch:
         return next((i for i, each in enumerate(self.pools) if each.name == pool), last)
 
     def assign(self, worker: Worker, pool: str) -> None:
-        """Have a worker belong to a pool; to the last, and drained, if it is not there."""
-        worker.pool_index = self.index_of(pool)
+        """Have a worker belong to a pool; to the last, but homeless, while it is not there."""
+        worker.pool, worker.pool_index = pool, self.index_of(pool)
         home = self.pools[worker.pool_index]
-        if home.name != pool:
-            # Who knows which methods it has? What it does goes on, and nothing new is sent there.
-            worker.is_draining = True
+        # Who knows which methods it has? What it does goes on, and nothing new is sent there.
+        worker.is_homeless = home.name != pool
         worker.most = home.policy.max_inflight
 
     # -- the life of a call, in its order ----------------------------------------------------

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.unit.daemons.hub.hubs import Hub
+from zerorpc_hub.account import state_of
 from zerorpc_hub.policy import Policy, PoolPolicy
 from zerorpc_hub.revision import Place
 
@@ -88,6 +91,43 @@ def test_workers_of_a_pool_that_is_gone_get_nothing_new() -> None:
     hub.answer(gets, opening, "OK", [1])
     assert hub.heard(client) == [("OK", [1])]
     hub.lose(gets)
+
+
+@pytest.mark.parametrize("places", [{}, {"out": Place("gets")}])
+def test_workers_of_a_pool_that_was_gone_and_is_there_again_get_calls(
+    places: dict[str, Place],
+) -> None:
+    hub = Hub(Policy(pools=TWO_POOLS))
+    client, gets = hub.client(), hub.worker("w1", pool="gets")
+    for _ in range(2):  # and another reload in between does not make it one of the others
+        revise(hub, pools=of_default())
+    for name in ("get_user", "put_user"):
+        hub.call(client, name)
+    assert (state_of(gets), hub.take(gets)) == ("draining", [])
+    revise(hub, places, pools=TWO_POOLS)
+    assert [name for name, _ in hub.heard(gets)] == ["get_user"]
+    assert state_of(gets) == "ready"
+
+
+def test_a_pool_that_comes_back_undoes_no_drain_of_an_operator() -> None:
+    hub = Hub(Policy(pools=TWO_POOLS))
+    client, gets = hub.client(), hub.worker("w1", pool="gets")
+    hub.deliver(hub.broker.drain(gets, hub.now))
+    revise(hub, pools=of_default())
+    revise(hub, pools=TWO_POOLS)
+    hub.call(client, "get_user")
+    assert hub.take(gets) == []
+
+
+def test_who_was_given_calls_of_another_pool_stays_there() -> None:
+    hub = Hub(Policy(pools=TWO_POOLS))
+    client, gets = hub.client(), hub.worker("w1", pool="gets")
+    revise(hub, pools=of_default())
+    hub.deliver(hub.broker.undrain(gets, hub.now))
+    revise(hub, pools=TWO_POOLS)
+    for name in ("get_user", "put_user"):
+        hub.call(client, name)
+    assert [name for name, _ in hub.heard(gets)] == ["put_user"]
 
 
 def test_workers_follow_their_endpoint() -> None:

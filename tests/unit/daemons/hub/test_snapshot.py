@@ -49,6 +49,16 @@ def test_workers_of_a_pool_that_is_gone_get_nothing_new() -> None:
     assert [name for name, _ in hub.heard(worker)] == ["get_user", "other"]
 
 
+def test_workers_of_a_pool_that_was_gone_get_its_calls_in_the_process_that_has_it_again() -> None:
+    old = Hub(Policy(pools=pools("gets", "get*")))
+    client = old.client()
+    old.worker("w1", pool="gets")
+    hub = moved(moved(old, Policy()), Policy(pools=pools("gets", "get*")))
+    (client,) = hub.broker.clients
+    hub.call(client, "get_user")
+    assert [name for name, _ in hub.heard(hub.workers["w1"])] == ["get_user"]
+
+
 def test_what_a_worker_s_calls_waited_goes_along_and_a_hub_of_before_said_nothing_of_it() -> None:
     old = Hub()
     client = old.client()
