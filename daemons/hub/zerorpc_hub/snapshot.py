@@ -36,7 +36,7 @@ def export(broker: Broker, number: Number) -> Plain:
     clients = {client: index for index, client in enumerate(broker.clients)}
     return {
         "methods": {
-            endpoint: {key: _method(row, broker) for key, row in rows.items()}
+            endpoint: {key: _method(row) for key, row in rows.items()}
             for endpoint, rows in switch.methods.items()
         },
         "clients": [_client(client, workers, number) for client in clients],
@@ -56,11 +56,10 @@ def export(broker: Broker, number: Number) -> Plain:
     }
 
 
-def _method(row: Method, broker: Broker) -> Plain:
-    pool = broker.switch.pools[row.pool_index].name
+def _method(row: Method) -> Plain:
     return {
         "name": row.name,
-        "pool": pool,
+        "pool": row.pool,
         "is_idempotent": row.is_idempotent,
         "counters": row.counters.plain(),
         "latency": row.latency,
@@ -189,7 +188,7 @@ class Restoration:
         if row.name != state["name"]:
             # One that stands for others: its key is no name, and says nothing to a policy.
             row.name, row.is_idempotent = state["name"], state["is_idempotent"]
-            row.pool_index = self._switch.index_of(state["pool"])
+            row.pool, row.pool_index = state["pool"], self._switch.index_of(state["pool"])
         _fill(row.counters, state["counters"])
         row.latency[:], row.wait[:] = state["latency"], state["wait"]
         return row

@@ -81,7 +81,8 @@ class Switch:
             if is_odd:
                 # One of many without a row of its own is counted with its kind.
                 known.name = _OTHER_METHODS.decode()
-                key = b"%d %d %s" % (known.pool_index, known.is_idempotent, _OTHER_METHODS)
+                # By the pool's name: where it is changes with the policy.
+                key = b"%s %d %s" % (_OTHER_METHODS, known.is_idempotent, known.pool.encode())
             known = methods.setdefault(key, known)
         return known
 
@@ -95,7 +96,9 @@ class Switch:
             if any(fnmatchcase(text, glob) for glob in pool.methods)
         )
         is_idempotent = any(fnmatchcase(text, glob) for glob in self.policy.idempotent)
-        return Method(name, next(fitting, 0), is_idempotent=is_idempotent)
+        index = next(fitting, 0)
+        pool, _ = self.policy.pools[index]
+        return Method(name, index, is_idempotent=is_idempotent, pool=pool)
 
     def has_room(self, client: Client, more: int = 1) -> bool:
         """Tell whether a client may open so many calls: it has no more then than others still may.

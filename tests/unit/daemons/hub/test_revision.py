@@ -12,6 +12,8 @@ from zerorpc_hub.policy import Policy, PoolPolicy
 from zerorpc_hub.revision import Place
 
 TWO_POOLS = (("gets", PoolPolicy(methods=("get*",))), ("default", PoolPolicy()))
+# Of a name that gets no row of its own.
+ODD = 300 * "x"
 
 
 def revise(hub: Hub, places: dict[str, Place] | None = None, **policy: Any) -> None:
@@ -77,6 +79,24 @@ def test_calls_and_workers_go_to_the_pools_of_the_new_policy() -> None:
     assert [name for name, _ in hub.heard(gets)] == ["get_user"]
     rest = hub.worker("w2", pool="default")
     assert [name for name, _ in hub.heard(rest)] == ["put_user"]
+
+
+def test_methods_counted_together_go_to_their_pool_wherever_it_is() -> None:
+    hub = Hub()
+    client, rest = hub.client(), hub.worker("w1")
+    hub.call(client, "put" + ODD)
+    revise(hub, pools=TWO_POOLS)
+    gets = hub.worker("w2", pool="gets")
+    for name in ("get" + ODD, "put" + ODD):
+        hub.call(client, name)
+    assert [name for name, _ in hub.heard(gets)] == ["get" + ODD]
+    assert [name for name, _ in hub.heard(rest)] == 2 * ["put" + ODD]
+    # Also while its pool is away, and when it is back.
+    for pools in (of_default(), TWO_POOLS):
+        revise(hub, pools=pools)
+        hub.call(client, "get" + ODD)
+    assert [name for name, _ in hub.heard(rest)] == ["get" + ODD]
+    assert [name for name, _ in hub.heard(gets)] == ["get" + ODD]
 
 
 def test_workers_of_a_pool_that_is_gone_get_nothing_new() -> None:

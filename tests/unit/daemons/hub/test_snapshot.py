@@ -83,6 +83,16 @@ def test_calls_of_a_worker_stay_in_their_order_whosever_they_are() -> None:
     assert [call.method.name for call in worker.calls.values()] == ["a", "b", "c"]
 
 
+def test_methods_counted_together_go_to_their_pool_though_it_was_elsewhere_before() -> None:
+    old = Hub()
+    old.call(old.client(), "put" + 300 * "x")
+    hub = moved(old, Policy(pools=pools("gets", "get*")))
+    (client,) = hub.broker.clients
+    gets = hub.worker("w", pool="gets")
+    hub.call(client, "get" + 300 * "x")
+    assert [name for name, _ in hub.heard(gets)] == ["get" + 300 * "x"]
+
+
 def test_methods_counted_together_go_to_the_last_pool_if_theirs_is_gone() -> None:
     old = Hub(Policy(pools=pools("gets", "get*")))
     client = old.client()
