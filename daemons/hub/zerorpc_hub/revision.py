@@ -44,8 +44,7 @@ def revise(switch: Switch, policy: Policy, places: Mapping[str, Place], now: flo
         for worker in old.workers:
             _place(switch, worker, places.get(worker.endpoint))
             _join(switch, worker, now)
-    for call, since in waiting:
-        switch.wait_on(call, since)
+    switch.wait_on(waiting)
 
 
 def _place(switch: Switch, worker: Worker, place: Place | None) -> None:

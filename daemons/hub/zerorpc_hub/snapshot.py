@@ -150,9 +150,9 @@ class Restoration:
             oldest = sorted(worker.calls, key=worker.age_of, reverse=True)
             worker.calls = {token: worker.calls[token] for token in oldest}
             self._join(worker, each["ewma"])
-        # In their old order, though maybe before another pool.
-        for index, call_id, since in state["queued"]:
-            self._switch.wait_on(self.clients[index].calls[call_id], since)
+        self._switch.wait_on(
+            (self.clients[index].calls[call_id], since) for index, call_id, since in state["queued"]
+        )
         for pool in self._switch.pools:
             if pool.name in state["turns"]:
                 order = state["turns"][pool.name]

@@ -6,7 +6,7 @@ when is decided elsewhere. What has to be sent collects in `out`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -28,6 +28,11 @@ _LONGEST_METHOD = 255
 _OTHER_METHODS = b"(others)"
 _PING = PING.encode()
 _PING_ROW = b"(ping)"
+
+
+def _waits_from(waiting: tuple[Call, float | None]) -> float:
+    call, since = waiting
+    return call.opened if since is None else since
 
 
 class Switch:
@@ -323,12 +328,14 @@ class Switch:
         """Let a call that has lost its worker wait for another, before those that have had none."""
         self.pools[call.method.pool_index].queue.put_back(call, held_bytes(call), now)
 
-    def wait_on(self, call: Call, since: float | None) -> None:
-        """Let a call that waits elsewhere wait here, as what `since` of its queue says it is."""
-        if since is None:
-            self.enqueue(call)
-        else:
-            self.put_back(call, since)
+    def wait_on(self, waiting: Iterable[tuple[Call, float | None]]) -> None:
+        """Let calls that wait elsewhere wait here, as what `since` of their queue says they are."""
+        # Queues may have become one, which wants them in the order in which they are due.
+        for call, since in sorted(waiting, key=_waits_from):
+            if since is None:
+                self.enqueue(call)
+            else:
+                self.put_back(call, since)
 
     def pull(self, pool: Pool, now: float) -> None:
         """Give waiting calls to workers that may take them."""

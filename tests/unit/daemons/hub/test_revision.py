@@ -182,6 +182,26 @@ def test_bounds_budgets_and_pings_are_those_of_the_new_policy() -> None:
     assert [name for name, _ in hub.heard(second)] == ["get"] * 3
 
 
+def test_calls_of_pools_that_become_one_wait_no_longer_than_they_may() -> None:
+    hub = Hub(Policy(pools=TWO_POOLS, queue_timeout=5.0, idempotent=("*",)))
+    client = hub.client()
+    gets, rest = hub.worker("w1", pool="gets"), hub.worker("w2")
+    for name in ("put_back", "get_back"):
+        hub.call(client, name)
+    for lost in (rest, gets):
+        hub.lose(lost)
+        hub.call(client, "put" if lost is rest else "get")
+        hub.now += 3
+    revise(hub, pools=of_default(), queue_timeout=5.0, idempotent=("*",))
+    told = []
+    for _ in range(2):
+        told.append({args[1].split()[0] for _, args in hub.heard(client)})
+        hub.now = hub.broker.switch.pools[0].queue.deadline or 0.0
+        hub.deliver(hub.broker.on_deadline(hub.now))
+    assert told == [set(), {"put_back", "put"}]
+    assert {args[1].split()[0] for _, args in hub.heard(client)} == {"get_back", "get"}
+
+
 def test_a_deadline_in_the_queue_holds_under_the_new_policy() -> None:
     hub = Hub()
     client = hub.client()

@@ -83,6 +83,21 @@ def test_calls_of_a_worker_stay_in_their_order_whosever_they_are() -> None:
     assert [call.method.name for call in worker.calls.values()] == ["a", "b", "c"]
 
 
+def test_calls_of_pools_that_become_one_wait_no_longer_than_they_may() -> None:
+    old = Hub(Policy(pools=pools("gets", "get*")))
+    client = old.client()
+    for name in ("put", "get"):
+        old.call(client, name)
+        old.now += 20
+    hub = moved(old, Policy())
+    (client,) = hub.broker.clients
+    (pool,) = hub.broker.switch.pools
+    assert [call.method.name for call in pool.queue] == ["put", "get"]
+    hub.now = old.now
+    hub.deliver(hub.broker.on_deadline(hub.now))
+    assert [args[1].split()[0] for _, args in hub.heard(client)] == ["put"]
+
+
 def test_methods_counted_together_go_to_their_pool_though_it_was_elsewhere_before() -> None:
     old = Hub()
     old.call(old.client(), "put" + 300 * "x")
