@@ -24,6 +24,8 @@ _FAILURE_FACTOR = 10.0
 # A starting worker gets this share at once, and no worker fills up more than so many times faster.
 _STARTING_SHARE = 0.1
 _MOST_UNEQUAL = 100.0
+# Who fills up no faster than this is about as strong as the strongest.
+_ALIKE = 1.1
 
 
 class Pool:
@@ -43,8 +45,9 @@ class Pool:
         # call less for each call of a client is worth it.
         self.choose: Callable[[float], Worker | None] = self._first.choose
         self._backups = 0
-        # What all workers have, while it is the same.
-        self._common: float | None = None
+        # Against whom newcomers are weighed, and whether all were worth the same.
+        self._strongest: Worker | None = None
+        self._is_equal = True
 
     def _choose_any(self, random: float) -> Worker | None:
         """Return the worker for the next call, of the backup if no other may get any."""
@@ -58,10 +61,7 @@ class Pool:
         worker.ewma, worker.ratio = self.latency, 1
         self.workers[worker] = None
         self._count_backups(worker.is_backup)
-        # Ten thousand that come one by one would else each be weighed as often. One that starts
-        # slowly differs from those that have grown.
-        if self.policy.slow_start or worker.weight != self._common:
-            self._weigh(now)
+        self._compare(worker, now)
         self.review(worker)
 
     def leave(self, worker: Worker, now: float) -> None:
@@ -71,8 +71,12 @@ class Pool:
             self._balances[worker.is_backup].discard(worker)
         del self.workers[worker]
         self._count_backups(-worker.is_backup)
-        if self._common is None:
-            self._weigh(now)
+        if worker is self._strongest:
+            # One that is about as strong stands in for it, until all are weighed by and by.
+            alike = (each for each in self.workers if each.ratio < _ALIKE)
+            self._strongest = next(alike, None)
+            if self._strongest is None:
+                self._weigh(now)
 
     def review(self, worker: Worker) -> None:
         """Notice that it may have become able or unable to take calls."""
@@ -105,7 +109,7 @@ class Pool:
 
     def grow(self, now: float) -> None:
         """Give workers that have come lately, or were slow, more; call this every so often."""
-        if self._common is None:
+        if not self._is_equal:
             self._weigh(now)
         if self.learns:
             self._forgive()
@@ -126,16 +130,27 @@ class Pool:
     def _has_usable(self) -> bool:
         return any(worker.is_usable for worker in self.workers if not worker.is_backup)
 
+    def _compare(self, worker: Worker, now: float) -> None:
+        """Work out how fast a newcomer fills up; the others only if it is the strongest."""
+        # Ten thousand that come one by one would else each be weighed as often.
+        strongest, share = self._strongest, self._share(worker, now)
+        if strongest is None:
+            self._strongest = worker
+            return
+        most = self._share(strongest, now)
+        if share > most:
+            self._weigh(now)
+        elif share < most:
+            worker.ratio, self._is_equal = min(most / share, _MOST_UNEQUAL), False
+
     def _weigh(self, now: float) -> None:
         """Work out how fast each worker fills up beside the strongest."""
         shares = {worker: self._share(worker, now) for worker in self.workers}
+        self._strongest = max(shares, key=shares.__getitem__, default=None)
         most = max(shares.values(), default=1.0)
-        was_equal, is_equal = self._common is not None, min(shares.values(), default=most) == most
-        self._common = most if is_equal else None
-        if was_equal and is_equal:
-            return  # the usual case: nobody has to move
+        self._is_equal = min(shares.values(), default=most) == most
         for worker, share in shares.items():
-            worker.ratio = 1 if is_equal else min(most / share, _MOST_UNEQUAL)
+            worker.ratio = min(most / share, _MOST_UNEQUAL)
             if worker.is_eligible:
                 self._balances[worker.is_backup].moved(worker)
 
