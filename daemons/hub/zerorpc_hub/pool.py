@@ -111,6 +111,8 @@ class Pool:
         """Give workers that have come lately, or were slow, more; call this every so often."""
         if not self._is_equal:
             self._weigh(now)
+        for each in self._balances:
+            each.tidy()
         if self.learns:
             self._forgive()
 
@@ -138,19 +140,23 @@ class Pool:
             self._strongest = worker
             return
         most = self._share(strongest, now)
-        if share > most:
+        self._is_equal = self._is_equal and share == most
+        if _leads(worker) and (share > most or not _leads(strongest)):
             self._weigh(now)
-        elif share < most:
-            worker.ratio, self._is_equal = min(most / share, _MOST_UNEQUAL), False
+        else:
+            worker.ratio = _ratio(most, share)
 
     def _weigh(self, now: float) -> None:
-        """Work out how fast each worker fills up beside the strongest."""
+        """Work out how fast each worker fills up beside the strongest that gets calls."""
+        # Beside one that gets none, the others would seem to fill up the faster the longer it is.
         shares = {worker: self._share(worker, now) for worker in self.workers}
-        self._strongest = max(shares, key=shares.__getitem__, default=None)
-        most = max(shares.values(), default=1.0)
-        self._is_equal = min(shares.values(), default=most) == most
+        usable = [worker for worker in shares if worker.is_usable]
+        leaders = list(filter(_leads, usable)) or usable or list(shares)
+        self._strongest = max(leaders, key=shares.__getitem__, default=None)
+        most = 1.0 if self._strongest is None else shares[self._strongest]
+        self._is_equal = len(set(shares.values())) < 2
         for worker, share in shares.items():
-            worker.ratio = min(most / share, _MOST_UNEQUAL)
+            worker.ratio = _ratio(most, share)
             if worker.is_eligible:
                 self._balances[worker.is_backup].moved(worker)
 
@@ -159,3 +165,12 @@ class Pool:
         if age >= slow_start:
             return float(worker.weight)
         return worker.weight * (_STARTING_SHARE + (1 - _STARTING_SHARE) * age / slow_start)
+
+
+def _leads(worker: Worker) -> bool:
+    return worker.is_usable and not worker.is_backup
+
+
+def _ratio(most: float, share: float) -> float:
+    # Those that are stronger are not to fill up first, should they get calls all at once.
+    return max(1.0, min(most / share, _MOST_UNEQUAL))

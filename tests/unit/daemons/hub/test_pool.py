@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.unit.daemons.hub.hubs import Hub
+from zerorpc_hub.balancing import Ladder
 from zerorpc_hub.calls import Client, Worker
 from zerorpc_hub.policy import Policy, PoolPolicy
 from zerorpc_hub.pool import Pool
@@ -55,6 +56,32 @@ def test_weights_count_again_when_the_strongest_leaves() -> None:
     client = crowd(hub, w1=1, w2=2, w1000=1000)
     hub.lose(hub.workers.pop("w1000"))
     assert shares(hub, client, 30) == {"w1": 10, "w2": 20}
+
+
+@pytest.mark.parametrize("is_backup", [False, True])
+def test_the_strongest_does_not_count_while_it_gets_no_calls(is_backup: bool) -> None:
+    hub = Hub()
+    giant = hub.worker("w1000", weight=1000, is_backup=is_backup)
+    client = crowd(hub, w1=1, w2=2)
+    if not is_backup:
+        hub.deliver(hub.broker.drain(giant, hub.now))
+    hub.wait(2)
+    assert shares(hub, client, 3000) == {"w1000": 0, "w1": 1000, "w2": 2000}
+    (ladder, _) = hub.broker.switch.pools[0]._balances
+    assert isinstance(ladder, Ladder)
+    # A rung for each call of the strongest, and not a hundred.
+    assert len(ladder._rungs) < 2010
+    if not is_backup:
+        hub.deliver(hub.broker.undrain(giant, hub.now))
+        hub.wait(2)
+        assert shares(hub, client, 1000) == {"w1000": 1000, "w1": 0, "w2": 0}
+
+
+def test_who_joins_beside_the_strongest_that_gets_no_calls_is_not_weighed_against_it() -> None:
+    hub = Hub()
+    hub.deliver(hub.broker.drain(hub.worker("w1000", weight=1000), hub.now))
+    client = crowd(hub, w1=1, w2=2)
+    assert shares(hub, client, 30) == {"w1000": 0, "w1": 10, "w2": 20}
 
 
 def test_who_joins_another_pool_leaves_its_old_weight_behind() -> None:
