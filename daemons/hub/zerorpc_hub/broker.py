@@ -376,7 +376,7 @@ class Broker:
     def _stray(self, worker: Worker, frames: Frames, now: float) -> None:
         """Look at what belongs to no open call: an answer to a ping, or what comes too late."""
         token = bytes(frames[0])
-        if token == worker.ping_token:
+        if token and token == worker.ping_token:  # which is empty while none is out
             self._watch.heard_ping(worker, frames[-1], now)
         elif token in worker.orphans:
             self._from_orphan(worker, token, frames, now)

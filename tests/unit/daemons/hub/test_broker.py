@@ -190,6 +190,17 @@ def test_a_worker_speaks_only_on_its_own_calls() -> None:
     assert hub.heard(client) == []
 
 
+def test_a_worker_that_calls_answers_no_ping_by_it() -> None:
+    hub = Hub(Policy(ping=0.0))
+    client, worker = hub.client(), hub.worker()
+    hub.call(client, "stream")
+    (opening,) = hub.take(worker)
+    hub.answer(worker, opening, "STREAM", 1, draining=True)
+    hub.deliver(hub.broker.from_worker(worker, [request("m")[1]], hub.now))
+    assert worker.is_leaving
+    assert hub.broker.switch.traffic.dropped == {"unexpected_request": 1}
+
+
 def test_malformed_events_are_counted_by_reason() -> None:
     hub = Hub()
     client, worker = hub.client(), hub.worker()
