@@ -30,7 +30,7 @@ from typing import Any
 from zerorpc.errors import RemoteProtocolError
 from zerorpc.peek import peek, peek_answer, peek_opening
 from zerorpc.wire import VERSION, is_long_envelope
-from zerorpc_hub.calls import Call, Client, Frames, Worker
+from zerorpc_hub.calls import Call, Client, Frames, Worker, envelope_of
 from zerorpc_hub.policy import Policy
 from zerorpc_hub.recovery import Recovery, TakeBack
 from zerorpc_hub.revision import Place, revise
@@ -245,8 +245,8 @@ class Broker:
         if len(frames) == 1:
             frames = [b"", *frames]  # or the worker would take the token for the delimiter
         call = Call(call_id, client, switch.method(client.methods, name), frames, now)
-        if len(frames) != 2:
-            call.envelope = frames[:-1]
+        if len(frames) > 2:
+            call.envelope = envelope_of(frames)
         call.version = version
         if deadline_ms is not None:
             call.expires = now + deadline_ms / 1000

@@ -21,6 +21,12 @@ NOT_PLACED = -1
 NUMBERS = 1 << 40
 
 
+def envelope_of(frames: Frames) -> Sequence[Blob]:
+    """Return what comes before an answer to a message, delimiter included."""
+    # As servers do: the frame before the event is the delimiter, whether it is empty or not.
+    return [*frames[:-2], b""]
+
+
 class Call:
     """A conversation that a client opened.
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from zerorpc.peek import less_time
 from zerorpc.wire import DRAINING, PING, Blob
-from zerorpc_hub.calls import NUMBERS, PLAIN, Call, Client, Frames, Worker
+from zerorpc_hub.calls import NUMBERS, Call, Client, Frames, Worker, envelope_of
 from zerorpc_hub.keeping import SMALL_BYTES, Keeping, held_bytes, say_later, size_of
 from zerorpc_hub.policy import Policy
 from zerorpc_hub.pool import Pool
@@ -374,7 +374,6 @@ class Switch:
         **numbers: int,
     ) -> None:
         """Send an ERR for a call that is not accepted."""
-        envelope = PLAIN if len(frames) == 2 else frames[:-1]
         blob = self.words.error(call_id, version, name, message, numbers)
-        self.out.append((client.peer, [*envelope, blob]))
+        self.out.append((client.peer, [*envelope_of(frames), blob]))
         self.traffic.refused[name] += 1
