@@ -311,6 +311,9 @@ class Switch:
         victim = queue.displaced(call.client, size)
         queued, limit = len(queue), queue.max_calls
         full = f"{queued} calls wait at hub {self.policy.name!r}, at most {limit} may"
+        if queued < limit:
+            full = f"calls of {queue.bytes} bytes wait at hub {self.policy.name!r},"
+            full += f" at most {queue.max_bytes} may, and one of {size} has come"
         if victim is None:
             self.tell(call, "Overloaded", full, {"queued": queued, "limit": limit})
             self.traffic.refused["Overloaded"] += 1
