@@ -34,12 +34,14 @@ def export(broker: Broker, number: Number) -> Plain:
     switch = broker.switch
     workers = {worker: index for index, worker in enumerate(broker.workers)}
     clients = {client: index for index, client in enumerate(broker.clients)}
+    # Rows know their names as text, from which bytes that are no text cannot be had back.
+    keys = {row: key for rows in switch.methods.values() for key, row in rows.items()}
     return {
         "methods": {
             endpoint: {key: _method(row) for key, row in rows.items()}
             for endpoint, rows in switch.methods.items()
         },
-        "clients": [_client(client, workers, number) for client in clients],
+        "clients": [_client(client, workers, keys, number) for client in clients],
         "workers": [_worker(worker, number) for worker in workers],
         "queued": [
             (clients[call.client], call.id, pool.queue.since(call))
@@ -67,9 +69,9 @@ def _method(row: Method) -> Plain:
     }
 
 
-def _client(client: Client, workers: Mapping[Worker, int], number: Number) -> Plain:
-    # Rows know their names as text, from which bytes that are no text cannot be had back.
-    keys = {row: key for key, row in client.methods.items()}
+def _client(
+    client: Client, workers: Mapping[Worker, int], keys: Mapping[Method, bytes], number: Number
+) -> Plain:
     return {
         "peer": number(client.peer),
         "name": client.name,

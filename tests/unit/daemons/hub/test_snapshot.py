@@ -9,6 +9,7 @@ from msgpack import packb, unpackb
 from tests.unit.daemons.hub.hubs import Hub
 from zerorpc_hub.policy import Policy, PoolPolicy
 from zerorpc_hub.snapshot import Restoration, export
+from zerorpc_hub.statistics import Method
 
 
 def pools(name: str, *methods: str) -> Any:
@@ -96,6 +97,25 @@ def test_calls_of_pools_that_become_one_wait_no_longer_than_they_may() -> None:
     hub.now = old.now
     hub.deliver(hub.broker.on_deadline(hub.now))
     assert [args[1].split()[0] for _, args in hub.heard(client)] == ["put"]
+
+
+class CountingMethods(dict[bytes, Method]):
+    """A table of methods that tells how often it was looked through."""
+
+    looked = 0
+
+    def items(self) -> Any:
+        self.looked += 1
+        return super().items()
+
+
+def test_methods_are_looked_through_no_more_often_for_many_clients() -> None:
+    hub = Hub()
+    methods = hub.broker.switch.methods["in"] = CountingMethods()
+    for number in range(100):
+        hub.call(hub.client(f"c{number}"))
+    assert [len(each["calls"]) for each in export(hub.broker, hash)["clients"]] == 100 * [1]
+    assert methods.looked <= 2
 
 
 def test_methods_counted_together_go_to_their_pool_though_it_was_elsewhere_before() -> None:
