@@ -201,7 +201,7 @@ class Sum:
 def state_of(worker: Worker) -> str:
     """Return how a worker is, in a word; `ready` if it may get calls."""
     for is_so, state in (
-        (worker.is_draining, "draining"),
+        (worker.is_draining or worker.is_homeless, "draining"),
         (worker.is_leaving, "leaving"),
         (worker.until is not None, "ejected"),
         (worker.is_busy, "busy"),

@@ -28,6 +28,9 @@ class Balance(Protocol):
     def moved(self, worker: Worker) -> None:
         """Notice that a worker has become better, or worse."""
 
+    def tidy(self) -> None:
+        """Give back memory that is not needed any more; call this every so often."""
+
     def choose(self, random: float) -> Worker | None:
         """Return the best one, None without any; `random` is in [0, 1).
 
@@ -65,6 +68,12 @@ class Ladder:
         """Notice that a worker has become better, or worse."""
         self._take(worker)
         self._put(worker, len(worker.calls))
+
+    def tidy(self) -> None:
+        """Let go of the empty rungs above the highest worker."""
+        rungs = self._rungs
+        while len(rungs) > 1 and not rungs[-1]:
+            rungs.pop()
 
     def choose(self, random: float) -> Worker | None:
         """Return one of the lowest rung, None without any."""
@@ -145,6 +154,9 @@ class RoundRobin:
 
     def moved(self, worker: Worker) -> None:
         """Need not know: the turn does not ask for load."""
+
+    def tidy(self) -> None:
+        """Have nothing to give back."""
 
     def choose(self, random: float) -> Worker | None:  # noqa: ARG002  # the others need it
         """Return the next in turn, None without any."""

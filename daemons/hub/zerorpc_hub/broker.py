@@ -30,7 +30,7 @@ from typing import Any
 from zerorpc.errors import RemoteProtocolError
 from zerorpc.peek import peek, peek_answer, peek_opening
 from zerorpc.wire import VERSION, is_long_envelope
-from zerorpc_hub.calls import Call, Client, Frames, Worker
+from zerorpc_hub.calls import Call, Client, Frames, Worker, envelope_of
 from zerorpc_hub.policy import Policy
 from zerorpc_hub.recovery import Recovery, TakeBack
 from zerorpc_hub.revision import Place, revise
@@ -152,8 +152,9 @@ class Broker:
         return self._sends()
 
     def undrain(self, worker: Worker, now: float) -> list[Send]:
-        """Give it calls again."""
+        """Give it calls again; of the pool that it is in now, if its own is not there."""
         worker.is_draining = worker.is_leaving = False
+        self.switch.assign(worker, self.switch.pools[worker.pool_index].name)
         self.switch.settle(worker, now)
         return self._sends()
 
@@ -244,8 +245,8 @@ class Broker:
         if len(frames) == 1:
             frames = [b"", *frames]  # or the worker would take the token for the delimiter
         call = Call(call_id, client, switch.method(client.methods, name), frames, now)
-        if len(frames) != 2:
-            call.envelope = frames[:-1]
+        if len(frames) > 2:
+            call.envelope = envelope_of(frames)
         call.version = version
         if deadline_ms is not None:
             call.expires = now + deadline_ms / 1000
@@ -375,7 +376,7 @@ class Broker:
     def _stray(self, worker: Worker, frames: Frames, now: float) -> None:
         """Look at what belongs to no open call: an answer to a ping, or what comes too late."""
         token = bytes(frames[0])
-        if token == worker.ping_token:
+        if token and token == worker.ping_token:  # which is empty while none is out
             self._watch.heard_ping(worker, frames[-1], now)
         elif token in worker.orphans:
             self._from_orphan(worker, token, frames, now)

@@ -21,6 +21,12 @@ NOT_PLACED = -1
 NUMBERS = 1 << 40
 
 
+def envelope_of(frames: Frames) -> Sequence[Blob]:
+    """Return what comes before an answer to a message, delimiter included."""
+    # As servers do: the frame before the event is the delimiter, whether it is empty or not.
+    return [*frames[:-2], b""]
+
+
 class Call:
     """A conversation that a client opened.
 
@@ -75,12 +81,12 @@ class Client:
 class Worker:
     """A connection that serves calls; `calls` holds those it works on by token.
 
-    It gets new calls unless it is draining (an operator said so), leaving (it said so itself), busy
-    (it did not answer a ping), paused (its connection takes no more for now), ejected or full.
-    `most` bounds `load`. `handed` counts the messages given out for it: the number of the opening
-    one is the token of a call. `rung` and `slot` are where the balance keeps it, `placed` is how
-    many calls it had when it was put there, `ratio` how much faster than the strongest of its pool
-    it fills up.
+    It gets new calls unless it is draining (an operator said so), homeless (the pool that it came
+    for, `pool`, is not there), leaving (it said so itself), busy (it did not answer a ping), paused
+    (its connection takes no more for now), ejected or full. `most` bounds `load`. `handed` counts
+    the messages given out for it: the number of the opening one is the token of a call. `rung` and
+    `slot` are where the balance keeps it, `placed` is how many calls it had when it was put there,
+    `ratio` how much faster than the strongest of its pool it fills up.
     """
 
     __slots__ = (
@@ -95,6 +101,7 @@ class Worker:
         "is_busy",
         "is_draining",
         "is_eligible",
+        "is_homeless",
         "is_leaving",
         "is_paused",
         "joined",
@@ -105,6 +112,7 @@ class Worker:
         "peer",
         "ping_token",
         "placed",
+        "pool",
         "pool_index",
         "ratio",
         "rung",
@@ -133,7 +141,7 @@ class Worker:
         self.weight = weight
         self.is_backup = is_backup
         # As its pool has it, once it belongs to one.
-        self.pool_index = 0
+        self.pool, self.pool_index, self.is_homeless = "", 0, False
         self.most: int | None = None
         self.calls: dict[bytes, Call] = {}
         # Calls whose client is gone, of which the worker need not know yet: they still cost it.
@@ -171,7 +179,7 @@ class Worker:
     @property
     def is_usable(self) -> bool:
         """Whether it is well, though it may be full just now."""
-        is_going = self.is_draining or self.is_leaving
+        is_going = self.is_draining or self.is_leaving or self.is_homeless
         return not (is_going or self.is_busy or self.until is not None)
 
     @property

@@ -24,6 +24,8 @@ _FAILURE_FACTOR = 10.0
 # A starting worker gets this share at once, and no worker fills up more than so many times faster.
 _STARTING_SHARE = 0.1
 _MOST_UNEQUAL = 100.0
+# Who fills up no faster than this is about as strong as the strongest.
+_ALIKE = 1.1
 
 
 class Pool:
@@ -43,8 +45,9 @@ class Pool:
         # call less for each call of a client is worth it.
         self.choose: Callable[[float], Worker | None] = self._first.choose
         self._backups = 0
-        # What all workers have, while it is the same.
-        self._common: float | None = None
+        # Against whom newcomers are weighed, and whether all were worth the same.
+        self._strongest: Worker | None = None
+        self._is_equal = True
 
     def _choose_any(self, random: float) -> Worker | None:
         """Return the worker for the next call, of the backup if no other may get any."""
@@ -58,10 +61,7 @@ class Pool:
         worker.ewma, worker.ratio = self.latency, 1
         self.workers[worker] = None
         self._count_backups(worker.is_backup)
-        # Ten thousand that come one by one would else each be weighed as often. One that starts
-        # slowly differs from those that have grown.
-        if self.policy.slow_start or worker.weight != self._common:
-            self._weigh(now)
+        self._compare(worker, now)
         self.review(worker)
 
     def leave(self, worker: Worker, now: float) -> None:
@@ -71,8 +71,12 @@ class Pool:
             self._balances[worker.is_backup].discard(worker)
         del self.workers[worker]
         self._count_backups(-worker.is_backup)
-        if self._common is None:
-            self._weigh(now)
+        if worker is self._strongest:
+            # One that is about as strong stands in for it, until all are weighed by and by.
+            alike = (each for each in self.workers if each.ratio < _ALIKE)
+            self._strongest = next(alike, None)
+            if self._strongest is None:
+                self._weigh(now)
 
     def review(self, worker: Worker) -> None:
         """Notice that it may have become able or unable to take calls."""
@@ -105,8 +109,10 @@ class Pool:
 
     def grow(self, now: float) -> None:
         """Give workers that have come lately, or were slow, more; call this every so often."""
-        if self._common is None:
+        if not self._is_equal:
             self._weigh(now)
+        for each in self._balances:
+            each.tidy()
         if self.learns:
             self._forgive()
 
@@ -126,16 +132,31 @@ class Pool:
     def _has_usable(self) -> bool:
         return any(worker.is_usable for worker in self.workers if not worker.is_backup)
 
+    def _compare(self, worker: Worker, now: float) -> None:
+        """Work out how fast a newcomer fills up; the others only if it is the strongest."""
+        # Ten thousand that come one by one would else each be weighed as often.
+        strongest, share = self._strongest, self._share(worker, now)
+        if strongest is None:
+            self._strongest = worker
+            return
+        most = self._share(strongest, now)
+        self._is_equal = self._is_equal and share == most
+        if _leads(worker) and (share > most or not _leads(strongest)):
+            self._weigh(now)
+        else:
+            worker.ratio = _ratio(most, share)
+
     def _weigh(self, now: float) -> None:
-        """Work out how fast each worker fills up beside the strongest."""
+        """Work out how fast each worker fills up beside the strongest that gets calls."""
+        # Beside one that gets none, the others would seem to fill up the faster the longer it is.
         shares = {worker: self._share(worker, now) for worker in self.workers}
-        most = max(shares.values(), default=1.0)
-        was_equal, is_equal = self._common is not None, min(shares.values(), default=most) == most
-        self._common = most if is_equal else None
-        if was_equal and is_equal:
-            return  # the usual case: nobody has to move
+        usable = [worker for worker in shares if worker.is_usable]
+        leaders = list(filter(_leads, usable)) or usable or list(shares)
+        self._strongest = max(leaders, key=shares.__getitem__, default=None)
+        most = 1.0 if self._strongest is None else shares[self._strongest]
+        self._is_equal = len(set(shares.values())) < 2
         for worker, share in shares.items():
-            worker.ratio = 1 if is_equal else min(most / share, _MOST_UNEQUAL)
+            worker.ratio = _ratio(most, share)
             if worker.is_eligible:
                 self._balances[worker.is_backup].moved(worker)
 
@@ -144,3 +165,12 @@ class Pool:
         if age >= slow_start:
             return float(worker.weight)
         return worker.weight * (_STARTING_SHARE + (1 - _STARTING_SHARE) * age / slow_start)
+
+
+def _leads(worker: Worker) -> bool:
+    return worker.is_usable and not worker.is_backup
+
+
+def _ratio(most: float, share: float) -> float:
+    # Those that are stronger are not to fill up first, should they get calls all at once.
+    return max(1.0, min(most / share, _MOST_UNEQUAL))

@@ -42,10 +42,14 @@ class Relay:
             source.pause()
             self.holds += 1
 
-    def release(self, full: Connection) -> None:
+    def release(self, connection: Connection) -> None:
         """Let go on whoever waited for a connection, which is drained or gone."""
-        for source in self._waiting.pop(full, ()):
+        for source in self._waiting.pop(connection, ()):
             source.resume()
+        if connection.is_ending or not connection.is_open:
+            # Nor does it wait for anybody any more.
+            for waiting in self._waiting.values():
+                waiting.pop(connection, None)
 
 
 def _may_hold(full: Connection, source: Connection) -> bool:

@@ -26,29 +26,29 @@ def revise(switch: Switch, policy: Policy, places: Mapping[str, Place], now: flo
     """Put a policy in force; `places` are those of workers by endpoint, as far as it has them."""
     before = switch.pools
     waiting = [(call, pool.queue.since(call)) for pool in before for call in pool.queue]
-    names = [pool.name for pool in before]
     switch.policy = policy
     switch.pools = switch.make_pools()
     for rows in switch.methods.values():
         for key, row in rows.items():
             fresh = switch.describe(key)
             if fresh.name == row.name:
-                row.pool_index, row.is_idempotent = fresh.pool_index, fresh.is_idempotent
+                row.pool, row.pool_index = fresh.pool, fresh.pool_index
+                row.is_idempotent = fresh.is_idempotent
             else:
                 # One that stands for others: its key is no name, and says nothing to a policy.
-                row.pool_index = switch.index_of(names[row.pool_index])
+                row.pool_index = switch.index_of(row.pool)
     latency = {pool.name: pool.latency for pool in before}
     for pool in switch.pools:
         pool.latency = latency.get(pool.name, pool.latency)
     for old in before:
         for worker in old.workers:
-            _place(switch, worker, places.get(worker.endpoint), old.name)
+            _place(switch, worker, places.get(worker.endpoint))
             _join(switch, worker, now)
-    for call, since in waiting:
-        switch.wait_on(call, since)
+    switch.wait_on(waiting)
 
 
-def _place(switch: Switch, worker: Worker, place: Place | None, pool: str) -> None:
+def _place(switch: Switch, worker: Worker, place: Place | None) -> None:
+    pool = worker.pool
     if place is not None:
         worker.weight, worker.is_backup, pool = place.weight, place.is_backup, place.pool
     switch.assign(worker, pool)

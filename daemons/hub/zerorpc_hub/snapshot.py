@@ -34,13 +34,15 @@ def export(broker: Broker, number: Number) -> Plain:
     switch = broker.switch
     workers = {worker: index for index, worker in enumerate(broker.workers)}
     clients = {client: index for index, client in enumerate(broker.clients)}
+    # Rows know their names as text, from which bytes that are no text cannot be had back.
+    keys = {row: key for rows in switch.methods.values() for key, row in rows.items()}
     return {
         "methods": {
-            endpoint: {key: _method(row, broker) for key, row in rows.items()}
+            endpoint: {key: _method(row) for key, row in rows.items()}
             for endpoint, rows in switch.methods.items()
         },
-        "clients": [_client(client, workers, number) for client in clients],
-        "workers": [_worker(worker, broker, number) for worker in workers],
+        "clients": [_client(client, workers, keys, number) for client in clients],
+        "workers": [_worker(worker, number) for worker in workers],
         "queued": [
             (clients[call.client], call.id, pool.queue.since(call))
             for pool in switch.pools
@@ -56,11 +58,10 @@ def export(broker: Broker, number: Number) -> Plain:
     }
 
 
-def _method(row: Method, broker: Broker) -> Plain:
-    pool = broker.switch.pools[row.pool_index].name
+def _method(row: Method) -> Plain:
     return {
         "name": row.name,
-        "pool": pool,
+        "pool": row.pool,
         "is_idempotent": row.is_idempotent,
         "counters": row.counters.plain(),
         "latency": row.latency,
@@ -68,9 +69,9 @@ def _method(row: Method, broker: Broker) -> Plain:
     }
 
 
-def _client(client: Client, workers: Mapping[Worker, int], number: Number) -> Plain:
-    # Rows know their names as text, from which bytes that are no text cannot be had back.
-    keys = {row: key for key, row in client.methods.items()}
+def _client(
+    client: Client, workers: Mapping[Worker, int], keys: Mapping[Method, bytes], number: Number
+) -> Plain:
     return {
         "peer": number(client.peer),
         "name": client.name,
@@ -101,12 +102,12 @@ def _plain(frames: Frames) -> list[bytes]:
     return [bytes(frame) for frame in frames]
 
 
-def _worker(worker: Worker, broker: Broker, number: Number) -> Plain:
+def _worker(worker: Worker, number: Number) -> Plain:
     return {
         "peer": number(worker.peer),
         "name": worker.name,
         "endpoint": worker.endpoint,
-        "pool": broker.switch.pools[worker.pool_index].name,
+        "pool": worker.pool,
         "ewma": worker.ewma,
         "counters": worker.counters.plain(),
         "latency": worker.latency,
@@ -151,9 +152,9 @@ class Restoration:
             oldest = sorted(worker.calls, key=worker.age_of, reverse=True)
             worker.calls = {token: worker.calls[token] for token in oldest}
             self._join(worker, each["ewma"])
-        # In their old order, though maybe before another pool.
-        for index, call_id, since in state["queued"]:
-            self._switch.wait_on(self.clients[index].calls[call_id], since)
+        self._switch.wait_on(
+            (self.clients[index].calls[call_id], since) for index, call_id, since in state["queued"]
+        )
         for pool in self._switch.pools:
             if pool.name in state["turns"]:
                 order = state["turns"][pool.name]
@@ -189,7 +190,7 @@ class Restoration:
         if row.name != state["name"]:
             # One that stands for others: its key is no name, and says nothing to a policy.
             row.name, row.is_idempotent = state["name"], state["is_idempotent"]
-            row.pool_index = self._switch.index_of(state["pool"])
+            row.pool, row.pool_index = state["pool"], self._switch.index_of(state["pool"])
         _fill(row.counters, state["counters"])
         row.latency[:], row.wait[:] = state["latency"], state["wait"]
         return row

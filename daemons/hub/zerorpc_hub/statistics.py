@@ -53,12 +53,18 @@ class Counters:
 
 
 class Method:
-    """The calls of one method; knows also what the policy says about it."""
+    """The calls of one method; knows also what the policy says about it.
 
-    __slots__ = ("counters", "is_idempotent", "latency", "name", "pool_index", "wait")
+    `pool` names the one that it is for, `pool_index` is where that is.
+    """
 
-    def __init__(self, name: bytes, pool_index: int, *, is_idempotent: bool) -> None:
+    __slots__ = ("counters", "is_idempotent", "latency", "name", "pool", "pool_index", "wait")
+
+    def __init__(
+        self, name: bytes, pool_index: int, *, is_idempotent: bool, pool: str = ""
+    ) -> None:
         self.name = name.decode("utf-8", "replace")
+        self.pool = pool
         self.pool_index = pool_index
         self.is_idempotent = is_idempotent
         self.counters = Counters()

@@ -6,13 +6,13 @@ when is decided elsewhere. What has to be sent collects in `out`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
 from zerorpc.peek import less_time
 from zerorpc.wire import DRAINING, PING, Blob
-from zerorpc_hub.calls import NUMBERS, PLAIN, Call, Client, Frames, Worker
+from zerorpc_hub.calls import NUMBERS, Call, Client, Frames, Worker, envelope_of
 from zerorpc_hub.keeping import SMALL_BYTES, Keeping, held_bytes, say_later, size_of
 from zerorpc_hub.policy import Policy
 from zerorpc_hub.pool import Pool
@@ -28,6 +28,11 @@ _LONGEST_METHOD = 255
 _OTHER_METHODS = b"(others)"
 _PING = PING.encode()
 _PING_ROW = b"(ping)"
+
+
+def _waits_from(waiting: tuple[Call, float | None]) -> float:
+    call, since = waiting
+    return call.opened if since is None else since
 
 
 class Switch:
@@ -57,12 +62,11 @@ class Switch:
         return next((i for i, each in enumerate(self.pools) if each.name == pool), last)
 
     def assign(self, worker: Worker, pool: str) -> None:
-        """Have a worker belong to a pool; to the last, and drained, if it is not there."""
-        worker.pool_index = self.index_of(pool)
+        """Have a worker belong to a pool; to the last, but homeless, while it is not there."""
+        worker.pool, worker.pool_index = pool, self.index_of(pool)
         home = self.pools[worker.pool_index]
-        if home.name != pool:
-            # Who knows which methods it has? What it does goes on, and nothing new is sent there.
-            worker.is_draining = True
+        # Who knows which methods it has? What it does goes on, and nothing new is sent there.
+        worker.is_homeless = home.name != pool
         worker.most = home.policy.max_inflight
 
     # -- the life of a call, in its order ----------------------------------------------------
@@ -82,7 +86,8 @@ class Switch:
             if is_odd:
                 # One of many without a row of its own is counted with its kind.
                 known.name = _OTHER_METHODS.decode()
-                key = b"%d %d %s" % (known.pool_index, known.is_idempotent, _OTHER_METHODS)
+                # By the pool's name: where it is changes with the policy.
+                key = b"%s %d %s" % (_OTHER_METHODS, known.is_idempotent, known.pool.encode())
             known = methods.setdefault(key, known)
         return known
 
@@ -96,7 +101,9 @@ class Switch:
             if any(fnmatchcase(text, glob) for glob in pool.methods)
         )
         is_idempotent = any(fnmatchcase(text, glob) for glob in self.policy.idempotent)
-        return Method(name, next(fitting, 0), is_idempotent=is_idempotent)
+        index = next(fitting, 0)
+        pool, _ = self.policy.pools[index]
+        return Method(name, index, is_idempotent=is_idempotent, pool=pool)
 
     def has_room(self, client: Client, more: int = 1) -> bool:
         """Tell whether a client may open so many calls: it has no more then than others still may.
@@ -304,6 +311,9 @@ class Switch:
         victim = queue.displaced(call.client, size)
         queued, limit = len(queue), queue.max_calls
         full = f"{queued} calls wait at hub {self.policy.name!r}, at most {limit} may"
+        if queued < limit:
+            full = f"calls of {queue.bytes} bytes wait at hub {self.policy.name!r},"
+            full += f" at most {queue.max_bytes} may, and one of {size} has come"
         if victim is None:
             self.tell(call, "Overloaded", full, {"queued": queued, "limit": limit})
             self.traffic.refused["Overloaded"] += 1
@@ -321,12 +331,14 @@ class Switch:
         """Let a call that has lost its worker wait for another, before those that have had none."""
         self.pools[call.method.pool_index].queue.put_back(call, held_bytes(call), now)
 
-    def wait_on(self, call: Call, since: float | None) -> None:
-        """Let a call that waits elsewhere wait here, as what `since` of its queue says it is."""
-        if since is None:
-            self.enqueue(call)
-        else:
-            self.put_back(call, since)
+    def wait_on(self, waiting: Iterable[tuple[Call, float | None]]) -> None:
+        """Let calls that wait elsewhere wait here, as what `since` of their queue says they are."""
+        # Queues may have become one, which wants them in the order in which they are due.
+        for call, since in sorted(waiting, key=_waits_from):
+            if since is None:
+                self.enqueue(call)
+            else:
+                self.put_back(call, since)
 
     def pull(self, pool: Pool, now: float) -> None:
         """Give waiting calls to workers that may take them."""
@@ -365,7 +377,6 @@ class Switch:
         **numbers: int,
     ) -> None:
         """Send an ERR for a call that is not accepted."""
-        envelope = PLAIN if len(frames) == 2 else frames[:-1]
         blob = self.words.error(call_id, version, name, message, numbers)
-        self.out.append((client.peer, [*envelope, blob]))
+        self.out.append((client.peer, [*envelope_of(frames), blob]))
         self.traffic.refused[name] += 1

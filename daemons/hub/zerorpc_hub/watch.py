@@ -224,7 +224,7 @@ class Watch:
         """Note how one has failed that is gone; with `is_failure` it took calls with it."""
         # One failure, however many calls: one that is killed once has not failed in a row. And
         # one that was to go has not failed.
-        if is_failure and not (worker.is_leaving or worker.is_draining):
+        if is_failure and not (worker.is_leaving or worker.is_draining or worker.is_homeless):
             worker.failures += 1
         if worker.who and (worker.failures or worker.ejections):
             until = 0.0 if worker.until is None else worker.until

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from zerorpc.connection.outbox import Outbox
+from zerorpc_hub.calls import Worker
 
 BOUND = 1 << 20
 
@@ -12,9 +13,11 @@ BOUND = 1 << 20
 class Full:
     """Stands for a connection whose peer reads little."""
 
-    remote, is_full, tag = "tcp://10.0.0.1:1", True, None
+    remote, is_full = "tcp://10.0.0.1:1", True
+    is_open, is_ending = True, False
 
-    def __init__(self, *sizes: int) -> None:
+    def __init__(self, *sizes: int, tag: Worker | None = None) -> None:
+        self.tag = tag
         self.backlog = Outbox()
         self.ended: list[str] = []
         self.pauses = 0
@@ -32,3 +35,6 @@ class Full:
 
     def pause(self) -> None:
         self.pauses += 1
+
+    def resume(self) -> None:
+        self.pauses -= 1

@@ -144,6 +144,7 @@ def test_a_counter_that_is_new_began_at_zero() -> None:
         ({"until": 1.0}, "ejected"),
         ({"is_leaving": True, "is_busy": True}, "leaving"),
         ({"is_draining": True, "is_leaving": True}, "draining"),
+        ({"is_homeless": True}, "draining"),
     ],
 )
 def test_a_worker_s_state_is_the_reason_that_lasts_longest(

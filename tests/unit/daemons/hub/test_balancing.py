@@ -60,6 +60,29 @@ def test_a_single_worker_is_not_looked_for_from_the_bottom_each_time() -> None:
     assert ladder.choose(0.0) is worker
 
 
+def test_rungs_that_nobody_needs_any_more_are_given_back() -> None:
+    ladder, (first, second) = Ladder(outstanding), workers(2)
+    for worker in (first, second):
+        ladder.add(worker)
+        give(worker, 1000)
+        ladder.moved(worker)
+    ladder.tidy()
+    assert len(ladder._rungs) == 1002
+    for worker in (first, second):
+        worker.calls.clear()
+        ladder.moved(worker)
+    ladder.tidy()
+    assert len(ladder._rungs) == 2
+    give(first)
+    ladder.moved(first)
+    assert ladder.choose(0.0) is second
+    for worker in (first, second):
+        ladder.discard(worker)
+    ladder.tidy()
+    ladder.add(first)
+    assert ladder.choose(0.0) is first
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_nobody_is_chosen_where_nobody_is(kind: str) -> None:
     empty = balance(kind)

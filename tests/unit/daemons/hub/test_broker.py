@@ -123,6 +123,26 @@ def test_a_message_without_delimiter_gets_one() -> None:
     assert sent == [b"", blob]
 
 
+@pytest.mark.parametrize("routing", [[], [b""], [b"id"], [b"hop", b""], [b"hop", b"id"]])
+def test_what_the_hub_says_comes_in_the_envelope_of_other_answers(routing: list[bytes]) -> None:
+    hub = Hub(max_inflight=1)
+    client, worker = hub.client(), hub.worker()
+    ids = []
+    for _ in range(2):
+        call_id, (_, blob) = request("m")
+        hub.from_client(client, [*routing, blob])
+        ids.append(call_id)
+    hub.say(client, ids[1], "_zpc_hb", [0])  # which waits, so the hub answers
+    ((*envelope, _, blob),) = hub.take(worker)
+    hub.answer(worker, [*envelope, b"", blob], "OK", [1])  # as servers do, whatever was there
+    hub.lose(worker)
+    hub.broker.is_draining = True
+    hub.from_client(client, [*routing, request("m")[1][-1]])
+    said = hub.take(client)
+    assert [unpackb(frames[-1])[1] for frames in said] == ["_zpc_hb", "OK", "ERR", "ERR"]
+    assert [frames[:-1] for frames in said] == 4 * [[*routing[:-1], b""]]
+
+
 def test_hubs_in_a_circle_are_told() -> None:
     hub = Hub(Policy(max_hops=2))
     client, worker = hub.client(), hub.worker()
@@ -188,6 +208,17 @@ def test_a_worker_speaks_only_on_its_own_calls() -> None:
     other = hub.worker("w2")
     hub.answer(other, opening, "OK", ["forged"])
     assert hub.heard(client) == []
+
+
+def test_a_worker_that_calls_answers_no_ping_by_it() -> None:
+    hub = Hub(Policy(ping=0.0))
+    client, worker = hub.client(), hub.worker()
+    hub.call(client, "stream")
+    (opening,) = hub.take(worker)
+    hub.answer(worker, opening, "STREAM", 1, draining=True)
+    hub.deliver(hub.broker.from_worker(worker, [request("m")[1]], hub.now))
+    assert worker.is_leaving
+    assert hub.broker.switch.traffic.dropped == {"unexpected_request": 1}
 
 
 def test_malformed_events_are_counted_by_reason() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.unit.daemons.hub.full import BOUND, Full
 from tests.unit.daemons.hub.hubs import Hub
+from zerorpc_hub.calls import Worker
 from zerorpc_hub.laggards import is_behind
 from zerorpc_hub.relay import Relay
 
@@ -36,3 +37,17 @@ def test_nobody_is_held_back_for_a_client_that_is_told_something_meanwhile() -> 
     assert (relay.held, caller.pauses) == (0, 0)
     relay.send([(full, [b"", b"refused"])], full)  # type: ignore[arg-type]
     assert (relay.held, full.pauses) == (1, 1)
+
+
+def test_who_has_gone_waits_for_nobody() -> None:
+    relay, busy = Relay(), Full(tag=Worker(None, "w", "out", 0.0))
+    there, closed, ending = callers = Full(), Full(), Full()
+    for caller in callers:
+        relay.send([(busy, [b"", b"call"])], caller)  # type: ignore[arg-type]
+    assert relay.held == 3
+    closed.is_open, ending.is_ending = False, True
+    for caller in callers:  # one has merely read what it was sent
+        relay.release(caller)  # type: ignore[arg-type]
+    assert (relay.held, there.pauses) == (1, 1)
+    relay.release(busy)  # type: ignore[arg-type]
+    assert (relay.held, there.pauses) == (0, 0)

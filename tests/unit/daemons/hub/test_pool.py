@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.unit.daemons.hub.hubs import Hub
+from zerorpc_hub.balancing import Ladder
 from zerorpc_hub.calls import Client, Worker
 from zerorpc_hub.policy import Policy, PoolPolicy
 from zerorpc_hub.pool import Pool
@@ -57,6 +58,32 @@ def test_weights_count_again_when_the_strongest_leaves() -> None:
     assert shares(hub, client, 30) == {"w1": 10, "w2": 20}
 
 
+@pytest.mark.parametrize("is_backup", [False, True])
+def test_the_strongest_does_not_count_while_it_gets_no_calls(is_backup: bool) -> None:
+    hub = Hub()
+    giant = hub.worker("w1000", weight=1000, is_backup=is_backup)
+    client = crowd(hub, w1=1, w2=2)
+    if not is_backup:
+        hub.deliver(hub.broker.drain(giant, hub.now))
+    hub.wait(2)
+    assert shares(hub, client, 3000) == {"w1000": 0, "w1": 1000, "w2": 2000}
+    (ladder, _) = hub.broker.switch.pools[0]._balances
+    assert isinstance(ladder, Ladder)
+    # A rung for each call of the strongest, and not a hundred.
+    assert len(ladder._rungs) < 2010
+    if not is_backup:
+        hub.deliver(hub.broker.undrain(giant, hub.now))
+        hub.wait(2)
+        assert shares(hub, client, 1000) == {"w1000": 1000, "w1": 0, "w2": 0}
+
+
+def test_who_joins_beside_the_strongest_that_gets_no_calls_is_not_weighed_against_it() -> None:
+    hub = Hub()
+    hub.deliver(hub.broker.drain(hub.worker("w1000", weight=1000), hub.now))
+    client = crowd(hub, w1=1, w2=2)
+    assert shares(hub, client, 30) == {"w1000": 0, "w1": 10, "w2": 20}
+
+
 def test_who_joins_another_pool_leaves_its_old_weight_behind() -> None:
     pool = Pool("all", PoolPolicy(), CallQueue(1, 1, 1.0))
     for _ in range(2):
@@ -66,16 +93,39 @@ def test_who_joins_another_pool_leaves_its_old_weight_behind() -> None:
     assert {worker.ratio for worker in pool.workers} == {1}
 
 
-def test_thousands_come_and_go_without_being_weighed_each_time() -> None:
+@pytest.mark.parametrize("slow_start", [0.0, 10.0])
+@pytest.mark.parametrize("weights", [(2, 2), (1, 2), (2, 1)])
+def test_thousands_come_and_go_without_being_weighed_each_time(
+    weights: tuple[int, int], slow_start: float
+) -> None:
+    pool = CountingPool("all", PoolPolicy(slow_start=slow_start), CallQueue(1, 1, 1.0))
+    crowd = [Worker(None, "w", "out", 0.0, weight=weights[at % 2]) for at in range(1000)]
+    for at, worker in enumerate(crowd):
+        worker.joined = at / 1000
+        pool.join(worker, worker.joined)
+    # Each beside the strongest, and few times beside all.
+    assert pool.weighed < 5 * len(crowd)
+    pool.grow(2.0)
+    pool.weighed = 0
+    for worker in crowd[:-10]:
+        pool.leave(worker, 2.0)
+    assert pool.weighed < 5 * len(crowd)
+    pool.grow(100.0)
+    pool.join(Worker(None, "odd", "out", 80.0, weight=4), 100.0)
+    assert {worker.weight * worker.ratio for worker in crowd[-10:]} == {4}
+
+
+def test_the_strongest_that_leaves_has_an_heir_that_is_as_strong() -> None:
     pool = CountingPool("all", PoolPolicy(), CallQueue(1, 1, 1.0))
-    crowd = [Worker(None, "w", "out", 0.0, weight=2) for _ in range(1000)]
+    crowd = [Worker(None, "w", "out", 0.0, weight=1 + at % 2) for at in range(1000)]
     for worker in crowd:
         pool.join(worker, 0.0)
-    for worker in crowd[10:]:
+    for worker in crowd[1:-2:2]:
         pool.leave(worker, 0.0)
-    assert pool.weighed < 10
-    pool.join(Worker(None, "odd", "out", 0.0, weight=4), 0.0)
-    assert {worker.ratio for worker in crowd[:10]} == {2}
+    assert pool.weighed < 5 * len(crowd)
+    assert {(worker.weight, worker.ratio) for worker in pool.workers} == {(1, 2), (2, 1)}
+    pool.leave(crowd[-1], 0.0)
+    assert {worker.ratio for worker in pool.workers} == {1}
 
 
 def test_nobody_is_starved_beside_a_giant() -> None:

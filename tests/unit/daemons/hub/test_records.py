@@ -66,7 +66,7 @@ def test_who_leaves_in_order_or_without_calls_has_not_failed() -> None:
     hub = Hub(eject_after=1)
     client = beside(hub)
     come_and_go(hub, client, "w1", "a", calls=0)
-    for mark in ("is_leaving", "is_draining"):
+    for mark in ("is_leaving", "is_draining", "is_homeless"):
         leaving = hub.worker(mark, who="a")
         assert leaving.until is None
         hub.call(client)

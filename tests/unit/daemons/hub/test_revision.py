@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.unit.daemons.hub.hubs import Hub
+from zerorpc_hub.account import state_of
 from zerorpc_hub.policy import Policy, PoolPolicy
 from zerorpc_hub.revision import Place
 
 TWO_POOLS = (("gets", PoolPolicy(methods=("get*",))), ("default", PoolPolicy()))
+# Of a name that gets no row of its own.
+ODD = 300 * "x"
 
 
 def revise(hub: Hub, places: dict[str, Place] | None = None, **policy: Any) -> None:
@@ -76,6 +81,24 @@ def test_calls_and_workers_go_to_the_pools_of_the_new_policy() -> None:
     assert [name for name, _ in hub.heard(rest)] == ["put_user"]
 
 
+def test_methods_counted_together_go_to_their_pool_wherever_it_is() -> None:
+    hub = Hub()
+    client, rest = hub.client(), hub.worker("w1")
+    hub.call(client, "put" + ODD)
+    revise(hub, pools=TWO_POOLS)
+    gets = hub.worker("w2", pool="gets")
+    for name in ("get" + ODD, "put" + ODD):
+        hub.call(client, name)
+    assert [name for name, _ in hub.heard(gets)] == ["get" + ODD]
+    assert [name for name, _ in hub.heard(rest)] == 2 * ["put" + ODD]
+    # Also while its pool is away, and when it is back.
+    for pools in (of_default(), TWO_POOLS):
+        revise(hub, pools=pools)
+        hub.call(client, "get" + ODD)
+    assert [name for name, _ in hub.heard(rest)] == ["get" + ODD]
+    assert [name for name, _ in hub.heard(gets)] == ["get" + ODD]
+
+
 def test_workers_of_a_pool_that_is_gone_get_nothing_new() -> None:
     hub = Hub(Policy(pools=TWO_POOLS))
     client = hub.client()
@@ -88,6 +111,43 @@ def test_workers_of_a_pool_that_is_gone_get_nothing_new() -> None:
     hub.answer(gets, opening, "OK", [1])
     assert hub.heard(client) == [("OK", [1])]
     hub.lose(gets)
+
+
+@pytest.mark.parametrize("places", [{}, {"out": Place("gets")}])
+def test_workers_of_a_pool_that_was_gone_and_is_there_again_get_calls(
+    places: dict[str, Place],
+) -> None:
+    hub = Hub(Policy(pools=TWO_POOLS))
+    client, gets = hub.client(), hub.worker("w1", pool="gets")
+    for _ in range(2):  # and another reload in between does not make it one of the others
+        revise(hub, pools=of_default())
+    for name in ("get_user", "put_user"):
+        hub.call(client, name)
+    assert (state_of(gets), hub.take(gets)) == ("draining", [])
+    revise(hub, places, pools=TWO_POOLS)
+    assert [name for name, _ in hub.heard(gets)] == ["get_user"]
+    assert state_of(gets) == "ready"
+
+
+def test_a_pool_that_comes_back_undoes_no_drain_of_an_operator() -> None:
+    hub = Hub(Policy(pools=TWO_POOLS))
+    client, gets = hub.client(), hub.worker("w1", pool="gets")
+    hub.deliver(hub.broker.drain(gets, hub.now))
+    revise(hub, pools=of_default())
+    revise(hub, pools=TWO_POOLS)
+    hub.call(client, "get_user")
+    assert hub.take(gets) == []
+
+
+def test_who_was_given_calls_of_another_pool_stays_there() -> None:
+    hub = Hub(Policy(pools=TWO_POOLS))
+    client, gets = hub.client(), hub.worker("w1", pool="gets")
+    revise(hub, pools=of_default())
+    hub.deliver(hub.broker.undrain(gets, hub.now))
+    revise(hub, pools=TWO_POOLS)
+    for name in ("get_user", "put_user"):
+        hub.call(client, name)
+    assert [name for name, _ in hub.heard(gets)] == ["put_user"]
 
 
 def test_workers_follow_their_endpoint() -> None:
@@ -120,6 +180,26 @@ def test_bounds_budgets_and_pings_are_those_of_the_new_policy() -> None:
     second = hub.worker("w2")
     hub.lose(first)
     assert [name for name, _ in hub.heard(second)] == ["get"] * 3
+
+
+def test_calls_of_pools_that_become_one_wait_no_longer_than_they_may() -> None:
+    hub = Hub(Policy(pools=TWO_POOLS, queue_timeout=5.0, idempotent=("*",)))
+    client = hub.client()
+    gets, rest = hub.worker("w1", pool="gets"), hub.worker("w2")
+    for name in ("put_back", "get_back"):
+        hub.call(client, name)
+    for lost in (rest, gets):
+        hub.lose(lost)
+        hub.call(client, "put" if lost is rest else "get")
+        hub.now += 3
+    revise(hub, pools=of_default(), queue_timeout=5.0, idempotent=("*",))
+    told = []
+    for _ in range(2):
+        told.append({args[1].split()[0] for _, args in hub.heard(client)})
+        hub.now = hub.broker.switch.pools[0].queue.deadline or 0.0
+        hub.deliver(hub.broker.on_deadline(hub.now))
+    assert told == [set(), {"put_back", "put"}]
+    assert {args[1].split()[0] for _, args in hub.heard(client)} == {"get_back", "get"}
 
 
 def test_a_deadline_in_the_queue_holds_under_the_new_policy() -> None:

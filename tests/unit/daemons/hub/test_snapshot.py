@@ -9,6 +9,7 @@ from msgpack import packb, unpackb
 from tests.unit.daemons.hub.hubs import Hub
 from zerorpc_hub.policy import Policy, PoolPolicy
 from zerorpc_hub.snapshot import Restoration, export
+from zerorpc_hub.statistics import Method
 
 
 def pools(name: str, *methods: str) -> Any:
@@ -49,6 +50,16 @@ def test_workers_of_a_pool_that_is_gone_get_nothing_new() -> None:
     assert [name for name, _ in hub.heard(worker)] == ["get_user", "other"]
 
 
+def test_workers_of_a_pool_that_was_gone_get_its_calls_in_the_process_that_has_it_again() -> None:
+    old = Hub(Policy(pools=pools("gets", "get*")))
+    client = old.client()
+    old.worker("w1", pool="gets")
+    hub = moved(moved(old, Policy()), Policy(pools=pools("gets", "get*")))
+    (client,) = hub.broker.clients
+    hub.call(client, "get_user")
+    assert [name for name, _ in hub.heard(hub.workers["w1"])] == ["get_user"]
+
+
 def test_what_a_worker_s_calls_waited_goes_along_and_a_hub_of_before_said_nothing_of_it() -> None:
     old = Hub()
     client = old.client()
@@ -71,6 +82,50 @@ def test_calls_of_a_worker_stay_in_their_order_whosever_they_are() -> None:
         old.call(client, name)
     worker = moved(old, Policy()).workers["w"]
     assert [call.method.name for call in worker.calls.values()] == ["a", "b", "c"]
+
+
+def test_calls_of_pools_that_become_one_wait_no_longer_than_they_may() -> None:
+    old = Hub(Policy(pools=pools("gets", "get*")))
+    client = old.client()
+    for name in ("put", "get"):
+        old.call(client, name)
+        old.now += 20
+    hub = moved(old, Policy())
+    (client,) = hub.broker.clients
+    (pool,) = hub.broker.switch.pools
+    assert [call.method.name for call in pool.queue] == ["put", "get"]
+    hub.now = old.now
+    hub.deliver(hub.broker.on_deadline(hub.now))
+    assert [args[1].split()[0] for _, args in hub.heard(client)] == ["put"]
+
+
+class CountingMethods(dict[bytes, Method]):
+    """A table of methods that tells how often it was looked through."""
+
+    looked = 0
+
+    def items(self) -> Any:
+        self.looked += 1
+        return super().items()
+
+
+def test_methods_are_looked_through_no_more_often_for_many_clients() -> None:
+    hub = Hub()
+    methods = hub.broker.switch.methods["in"] = CountingMethods()
+    for number in range(100):
+        hub.call(hub.client(f"c{number}"))
+    assert [len(each["calls"]) for each in export(hub.broker, hash)["clients"]] == 100 * [1]
+    assert methods.looked <= 2
+
+
+def test_methods_counted_together_go_to_their_pool_though_it_was_elsewhere_before() -> None:
+    old = Hub()
+    old.call(old.client(), "put" + 300 * "x")
+    hub = moved(old, Policy(pools=pools("gets", "get*")))
+    (client,) = hub.broker.clients
+    gets = hub.worker("w", pool="gets")
+    hub.call(client, "get" + 300 * "x")
+    assert [name for name, _ in hub.heard(gets)] == ["get" + 300 * "x"]
 
 
 def test_methods_counted_together_go_to_the_last_pool_if_theirs_is_gone() -> None:
