@@ -29,7 +29,7 @@ from typing import Any
 
 from zerorpc.errors import RemoteProtocolError
 from zerorpc.peek import peek, peek_answer, peek_opening
-from zerorpc.wire import VERSION, is_long_envelope
+from zerorpc.wire import DRAINING, VERSION, is_long_envelope
 from zerorpc_hub.calls import Call, Client, Frames, Worker, envelope_of
 from zerorpc_hub.policy import Policy
 from zerorpc_hub.recovery import Recovery, TakeBack
@@ -397,7 +397,10 @@ class Broker:
         for client in self.clients:
             for call in list(client.calls.values()):
                 text = f"hub {self.policy.name!r} has ended ({call.method.name})"
-                switch.give_up(call, "LostRemote", text)
+                if call.worker is None and not call.attempts:
+                    switch.give_up(call, DRAINING, f"{text}; this call was not started")
+                else:
+                    switch.give_up(call, "LostRemote", text)
         return self._sends()
 
     def revise(self, policy: Policy, places: Mapping[str, Place], now: float) -> list[Send]:

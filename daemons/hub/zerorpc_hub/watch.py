@@ -108,10 +108,13 @@ class Watch:
         overdue, waited = pool.queue.expired(now)
         for call in overdue:
             self._switch.expire(call, now)
+        # These included: they are what there is too much of.
+        queued, limit = len(pool.queue) + len(waited), pool.queue.max_calls
+        where = f"in the queue of hub {self._switch.policy.name!r}, {queued} calls of {limit} wait"
+        if not any(worker.is_usable for worker in pool.workers):
+            where += f"; pool {pool.name!r} has no worker that takes calls"
         for call in waited:
-            queued, limit = len(pool.queue), pool.queue.max_calls
-            text = f"waited {now - call.opened:.3f}s in the queue, {queued} calls of {limit} wait"
-            message = f"{call.method.name} {text}"
+            message = f"{call.method.name} waited {now - call.opened:.3f}s {where}"
             self._switch.fail(call, "Overloaded", message, queued=queued, limit=limit)
 
     # -- pings -------------------------------------------------------------------------------

@@ -394,8 +394,8 @@ def test_a_hub_that_ends_tells_every_caller() -> None:
     hub.deliver(hub.broker.end())
     told = [args[:2] for _, args in hub.heard(client)]
     assert sorted(told) == [
+        ["Draining", "hub 'h' has ended (waiting); this call was not started"],
         ["LostRemote", "hub 'h' has ended (running)"],
-        ["LostRemote", "hub 'h' has ended (waiting)"],
     ]
     assert not client.calls
     assert not hub.broker.switch.ids

@@ -339,3 +339,18 @@ def test_a_worker_whose_calls_all_fall_silent_is_ejected_for_a_time() -> None:
     assert first.load == 0
     hub.wait(11)
     assert {worker.name for worker in (first, second) if worker.until} == set()
+
+
+def test_calls_that_waited_too_long_are_told_how_many_they_were_and_for_whom() -> None:
+    hub = Hub(Policy(name="h", queue_timeout=2.0, queue_max=5))
+    client = hub.client()
+    for _ in range(3):
+        hub.call(client)
+    hub.wait(3)
+    told = hub.take(client)
+    assert [unpackb(frames[-1])[0]["queued"] for frames in told] == [3] * 3
+    (message,) = {unpackb(frames[-1])[2][1] for frames in told}
+    assert message.startswith("m waited 2.")
+    assert message.endswith(
+        "s in the queue of hub 'h', 3 calls of 5 wait; pool 'default' has no worker that takes calls"
+    )
