@@ -13,7 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from zerorpc_daemon.admin_client import AdminClient, AdminError, add_options, client_of
+from zerorpc_daemon.admin_client import (
+    REPLACED_S,
+    AdminClient,
+    AdminError,
+    add_options,
+    client_of,
+)
 from zerorpc_daemon.program import Exit, complain
 from zerorpc_daemon.settings import LEVELS
 
@@ -40,7 +46,7 @@ def _drain(client: AdminClient, options: argparse.Namespace) -> Any:
         if time.monotonic() >= deadline:
             break
         time.sleep(_LOOK_S)
-        hubs = client.get("/stats")["hubs"]
+        hubs = client.get("/stats", patience=REPLACED_S)["hubs"]
         for row in drained:
             # One that has gone meanwhile has nothing more to do.
             workers = hubs.get(row["hub"], {}).get("by_worker", {})

@@ -16,7 +16,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from zerorpc_daemon.admin_client import AdminClient, AdminError, add_options, client_of
+from zerorpc_daemon.admin_client import (
+    REPLACED_S,
+    AdminClient,
+    AdminError,
+    add_options,
+    client_of,
+)
 from zerorpc_daemon.program import Exit, complain
 from zerorpc_hub.rows import SORT_KEYS, Report, report
 from zerorpc_hub.screen import lines
@@ -94,15 +100,15 @@ class Watch:
         self._latest = self._look()
         self._before = self._latest
 
-    def _look(self) -> tuple[float, Stats]:
-        stats = self._client.get("/stats")
+    def _look(self, patience: float = 0.0) -> tuple[float, Stats]:
+        stats = self._client.get("/stats", patience=patience)
         if not isinstance(stats, dict) or "hubs" not in stats:
             raise AdminError(f"{self._client.name}: this is no hub")
         return time.monotonic(), stats
 
-    def advance(self) -> None:
-        """Look once more."""
-        self._before, self._latest = self._latest, self._look()
+    def advance(self, patience: float = 0.0) -> None:
+        """Look once more, for so many seconds if nobody is there."""
+        self._before, self._latest = self._latest, self._look(patience)
 
     @property
     def daemon(self) -> Stats:
@@ -135,7 +141,7 @@ class Watch:
 def _print_frames(watch: Watch, options: argparse.Namespace) -> None:
     while True:
         time.sleep(options.interval)
-        watch.advance()
+        watch.advance(REPLACED_S)
         # Flushed each time: whoever reads it from a pipe wants it now.
         if options.json:
             print(json.dumps(watch.plain(), ensure_ascii=False), flush=True)

@@ -6,6 +6,7 @@ import argparse
 import http.client
 import json
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,18 @@ from zerorpc_daemon.settings import TOKEN_SHOULD, is_token
 # the list of processes.
 TOKEN_VARIABLE = "ZERORPC_ADMIN_TOKEN"
 _TIMEOUT_S = 10.0
+# Between two attempts.
+_LOOK_S = 0.1
+# Longer than a daemon is without its port while it is replaced, which is a third of a second.
+REPLACED_S = 3.0
 
 
 class AdminError(Exception):
     """The daemon cannot be asked, or says no; the text is one line for the user."""
+
+
+class UnreachableError(AdminError):
+    """Nobody is at the port, or whoever was there has hung up."""
 
 
 class AdminClient:
@@ -44,10 +53,23 @@ class AdminClient:
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self.name = parts.netloc
 
-    def get(self, path: str, arguments: Mapping[str, Any] | None = None) -> Any:
-        """Return what a view tells."""
+    def get(
+        self, path: str, arguments: Mapping[str, Any] | None = None, *, patience: float = 0.0
+    ) -> Any:
+        """Return what a view tells.
+
+        A port where nobody is is asked again for `patience` seconds: a daemon that is replaced
+        opens its own anew.
+        """
         query = f"?{urlencode(arguments)}" if arguments else ""
-        return self._ask("GET", quote(path) + query, None)
+        until = time.monotonic() + patience
+        while True:
+            try:
+                return self._ask("GET", quote(path) + query, None)
+            except UnreachableError:
+                if time.monotonic() >= until:
+                    raise
+            time.sleep(_LOOK_S)
 
     def post(self, path: str, arguments: Mapping[str, Any] | None = None) -> Any:
         """Have a command done, and return what it says."""
@@ -63,7 +85,7 @@ class AdminClient:
             status, data = answer.status, answer.read()
             value = json.loads(data)
         except OSError as error:
-            raise AdminError(f"{self.name}: {_reason(error)}") from None
+            raise UnreachableError(f"{self.name}: {_reason(error)}") from None
         except (http.client.HTTPException, ValueError):
             # Something else may listen there, and answer in HTML or with what is no HTTP at all.
             raise AdminError(f"{self.name}: this is not an admin port") from None
