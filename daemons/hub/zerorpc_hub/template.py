@@ -24,12 +24,29 @@ _HEAD = """\
 # A hub: clients connect to `in`, workers to `out`. Workers and clients need no change:
 #   zerorpc-client --server tcp://localhost:2222 urllib.parse
 #   zerorpc-client tcp://localhost:1111 quote "hello pycon"
-# Everything that is commented out has the value that stands there.
+# What is commented out with `#` has the value that stands there; `#:` are examples.
 in: "tcp://*:1111"
 out: "tcp://*:2222"
 type: queue
 """
-# Said above, or of no use as an example.
+# What has no default that could stand there: examples, each of which can be used as it is.
+_TAIL = """
+## Instead of the `out` above: workers of another worth, or that listen themselves.
+#: out:
+#:   - "tcp://*:2222"
+#:   - {bind: "tcp://*:2223", weight: 2}
+#:   - {connect: "tcp://10.0.0.9:4242", backup: true}
+
+## Workers of their own for some methods.
+#: pools:
+#:   reports: {out: "tcp://*:2225", methods: ["report_*"], max_inflight: 1}
+
+## Instead of all above but `admin`, `log` and `drain_timeout`: several hubs in one process.
+#: hubs:
+#:   calls: {in: "tcp://*:1111", out: "tcp://*:2222"}
+#:   news: {type: pubsub, in: "tcp://*:1112", out: "tcp://*:2224"}
+"""
+# Said above, or shown below.
 _LEFT_OUT = {"in", "out", "type", "hubs", "pools"}
 _WIDTH = 96
 
@@ -38,7 +55,7 @@ def text() -> str:
     """Return the file."""
     fields = {**named_fields(Hub), **named_fields(Config)}
     chosen = {key: info for key, info in fields.items() if key not in _LEFT_OUT}
-    return _HEAD + "".join(f"{line}\n" for line in _lines(chosen, ""))
+    return _HEAD + "".join(f"{line}\n" for line in _lines(chosen, "")) + _TAIL
 
 
 def init(argv: Sequence[str]) -> int:

@@ -287,3 +287,13 @@ def test_the_template_is_the_talks_file_with_all_defaults_explained() -> None:
     everything = re.sub(r"(?m)^# (?= *[a-z_]+:)", "", written)
     assert read(everything) == read(TALK)
     assert everything.count("\n") > 30
+
+
+def test_the_examples_of_the_template_can_be_used() -> None:
+    head, _, _ = text().partition("\n\n")
+    out, pools, hubs = text().split("\n\n")[-3:]
+    uses = [re.sub(r"(?m)^#: ", "", each) for each in (out, pools, hubs)]
+    ways = read(head.replace('out: "tcp://*:2222"', uses[0]) + "\n").out
+    assert [(way.weight, way.backup) for way in ways] == [(1, False), (2, False), (1, True)]
+    assert set(read(f"{head}\n{uses[1]}").pools) == {"reports"}
+    assert set(read(uses[2]).hubs) == {"calls", "news"}
