@@ -187,6 +187,12 @@ class Pool(Section):
     balance: Balance | None = Field(None, description="As the hub's, where it is not given.")
     max_inflight: int | None = Field(None, ge=1, description="As the hub's, likewise.")
 
+    @rule
+    def _is_of_use(self) -> Iterator[Fault]:
+        for key, value in (("out", self.out), ("methods", self.methods)):
+            if not value:
+                yield key, "is empty: the pool would get no call, or never answer one"
+
 
 class Hub(Section):
     """One hub."""
@@ -369,6 +375,11 @@ class Config(Settings, Hub):
         bind = self.admin.bind
         if bind is not None and is_known(bind) and not _is_default(self.admin, "bind"):
             yield "admin.bind", f"tcp://{bind}"
+
+    @rule
+    def _names_its_hubs(self) -> Iterator[Fault]:
+        if "" in self.hubs:
+            yield "hubs", "a hub has an empty name, which nobody could read in a log"
 
     def _is_meant(self) -> bool:
         return not self.hubs

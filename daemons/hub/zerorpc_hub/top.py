@@ -33,6 +33,7 @@ _KEYS_HELP = "sort by: r)ate e)rrors f)light w)ait 5) p50 9) p99 n)ame   q)uit"
 # How long between the two looks of `--once`: long enough for a rate, short enough to wait for.
 _ONCE_S = 1.0
 _INTERVAL_S = 2.0
+_FIRST_S = 0.5
 _SHORTEST_S = 0.1
 
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
@@ -163,15 +164,17 @@ def _has_terminal() -> bool:
 
 def _show_frames(watch: Watch, interval: float) -> None:
     with _whole_screen() as key_within:
-        problem = ""
+        # Soon once more: the first picture has no rates yet.
+        problem, wait_s = "", min(interval, _FIRST_S)
         while True:
             _draw(watch, problem)
-            key = key_within(interval)
+            key = key_within(wait_s)
             if key == "q":
                 return
             if key in _KEYS:
                 watch.sort = _KEYS[key]
                 continue  # at once, of what is known
+            wait_s = interval
             try:
                 watch.advance()
                 problem = ""
