@@ -191,18 +191,22 @@ def _peek_slowly(blob: Blob) -> Peeked:
     )
 
 
-def _header_and_name(blob: Blob) -> tuple[object, bytes]:
-    head = bytes(blob[:HEAD_BYTES])
+def _header_and_name(
+    blob: Blob, look_bytes: int = HEAD_BYTES, most_keys: int = -1
+) -> tuple[object, bytes]:
+    head = bytes(blob[:look_bytes])
+    unpacker = Unpacker(raw=False, strict_map_key=False, max_array_len=256, max_map_len=most_keys)
+    unpacker.feed(head)
     try:
-        try:
-            header, name = _unpacked(head)
-        except OutOfData:
-            if len(blob) <= HEAD_BYTES:
-                raise
-            header, name = _unpacked(bytes(blob[:LONG_HEAD_BYTES]), max_map_len=_MOST_KEYS)
+        if unpacker.read_array_header() != 3:
+            raise RemoteProtocolError("not_an_event", "not an array of three")
+        header = unpacker.unpack()
+        name = unpacker.unpack()
     except RemoteProtocolError:
         raise
     except Exception as error:
+        if isinstance(error, OutOfData) and look_bytes == HEAD_BYTES < len(blob):
+            return _header_and_name(blob, LONG_HEAD_BYTES, _MOST_KEYS)
         # A text that starts as a number does ("GET /") is a value, but no array.
         reason = "malformed" if _may_be_array(head) else "not_an_event"
         raise RemoteProtocolError(reason, type(error).__name__) from error
@@ -211,14 +215,6 @@ def _header_and_name(blob: Blob) -> tuple[object, bytes]:
     if isinstance(name, bytes):
         return header, name
     raise RemoteProtocolError("bad_name", f"event name is {type(name).__name__}, not str")
-
-
-def _unpacked(head: bytes, max_map_len: int = -1) -> tuple[object, object]:
-    unpacker = Unpacker(raw=False, strict_map_key=False, max_array_len=256, max_map_len=max_map_len)
-    unpacker.feed(head)
-    if unpacker.read_array_header() != 3:
-        raise RemoteProtocolError("not_an_event", "not an array of three")
-    return unpacker.unpack(), unpacker.unpack()
 
 
 def _may_be_array(head: bytes) -> bool:

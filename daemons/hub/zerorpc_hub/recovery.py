@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from msgpack import Unpacker
 
-from zerorpc.peek import HEAD_BYTES, less_time
+from zerorpc.peek import LONG_HEAD_BYTES, less_time
 from zerorpc.wire import DRAINING, Blob
 from zerorpc_hub.budget import RetryBudget
 from zerorpc_hub.calls import Call, Frames, Worker
@@ -77,7 +77,7 @@ class Recovery:
     def refused(self, call: Call, worker: Worker, blob: Blob, now: float) -> bool:
         """Send a call elsewhere if an ERR says that its worker is draining; tells whether it is."""
         # The cheap look first: errors are many where something is broken.
-        if _DRAINING not in bytes(blob[:HEAD_BYTES]) or error_name(blob) != DRAINING:
+        if _DRAINING not in bytes(blob[:LONG_HEAD_BYTES]) or not is_refusal(blob):
             return False
         worker.is_leaving = True
         self._switch.review(worker)
@@ -106,15 +106,20 @@ def _keep_again(worker: Worker, unsent: int, messages: Sequence[Frames]) -> None
                 call.kept = [*call.kept[:-1], less_time(call.kept[-1], -waited_ms)]
 
 
-def error_name(blob: Blob) -> str | None:
-    """Return what kind of error an ERR tells of, None where it does not say."""
+def is_refusal(blob: Blob) -> bool:
+    """Tell whether an ERR says of its call that it was not started, as its worker is draining.
+
+    A method may raise a class of that name; it has a traceback then.
+    """
     unpacker = Unpacker(raw=False, strict_map_key=False, max_array_len=256)
-    unpacker.feed(memoryview(blob)[:HEAD_BYTES])
+    unpacker.feed(memoryview(blob)[:LONG_HEAD_BYTES])
     try:
         unpacker.read_array_header()
         unpacker.skip()
         unpacker.skip()
-        name = unpacker.unpack() if unpacker.read_array_header() > 1 else None
+        if unpacker.read_array_header() < 3 or unpacker.unpack() != DRAINING:
+            return False
+        unpacker.skip()
+        return not unpacker.unpack()
     except Exception:  # whatever is wrong with it, the client will see it too
-        return None
-    return name if isinstance(name, str) else None
+        return False

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from zerorpc.errors import RemoteProtocolError
 from zerorpc.peek import peek
-from zerorpc.wire import DRAINING, Blob
+from zerorpc.wire import Blob
 from zerorpc_hub.calls import Call, Worker
 from zerorpc_hub.pool import Pool
 from zerorpc_hub.records import Record, Records
-from zerorpc_hub.recovery import error_name
+from zerorpc_hub.recovery import is_refusal
 from zerorpc_hub.switch import Switch
 
 # The open calls are looked through once in so many seconds, at about 0.1 us each.
@@ -152,7 +152,7 @@ class Watch:
         if worker.is_busy:
             self._notices.append(Notice("worker_answers", worker.name))
         worker.is_busy = False
-        worker.is_leaving = is_draining or (name == b"ERR" and error_name(blob) == DRAINING)
+        worker.is_leaving = is_draining or (name == b"ERR" and is_refusal(blob))
         # It may feel better, or have begun to leave.
         self._switch.review(worker)
         self._switch.settle(worker, now)

@@ -233,6 +233,30 @@ def test_an_error_that_only_mentions_draining_is_passed_on() -> None:
     assert hub.heard(client) == [("ERR", ["ValueError", "Draining", None])]
 
 
+def test_a_method_that_raises_a_class_of_that_name_runs_once() -> None:
+    hub = Hub()
+    client, first, second = hub.client(), hub.worker("w1"), hub.worker("w2")
+    hub.call(client)
+    hub.call(client)
+    raised = ["Draining", "the bath", "Traceback (most recent call last): ..."]
+    (opening,) = hub.take(first)
+    hub.answer(first, opening, "ERR", raised)
+    assert hub.heard(client) == [("ERR", raised)]
+    assert not first.is_leaving
+    assert len(hub.take(second)) == 1
+
+
+def test_a_refusal_behind_a_long_header_is_one_too() -> None:
+    hub = Hub()
+    client, first, second = hub.client(), hub.worker("w1"), hub.worker("w2")
+    hub.call(client)
+    (worker,) = (each for each in (first, second) if each.calls)
+    (opening,) = hub.take(worker)
+    hub.answer(worker, opening, "ERR", ["Draining", "", None], draining=True, token="x" * 5000)
+    assert len(hub.take(second if worker is first else first)) == 1
+    assert worker.is_leaving
+
+
 def test_a_worker_that_answers_no_ping_is_busy_until_it_does() -> None:
     hub = Hub()
     client, worker = hub.client(), hub.worker()
