@@ -82,7 +82,7 @@ class Driver:
         # One for all calls of the socket, set to the earliest deadline: a timer for each call would
         # cost 4 us more.
         self._timer = self.hub.loop.timer(0)
-        self._prober = Prober(self._probe, lambda: bool(multiplexer.channels))
+        self._prober = Prober(self._probe, lambda: self.pump.has_read_all)
         self._reconnecting = Reconnecting(self.pump, self.endpoints)
         self._rota = Rota()
         self._armed = float("inf")
@@ -367,7 +367,8 @@ class Driver:
         self._draining_until = self._marked_until = 0.0
         if self._is_server:
             # Which client it was libzmq does not say; whom a heartbeat does not reach, it was.
-            if not is_up and self.multiplexer.channels:
+            # Its calls may still lie unread: what is to be looked for is seen at each look.
+            if not is_up:
                 self._prober.start()
         elif is_up:
             self._reconnecting.came_up()

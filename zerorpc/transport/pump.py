@@ -145,6 +145,11 @@ class Pump:
         """Leave further messages in the socket."""
         self._is_reading = False
 
+    @property
+    def has_read_all(self) -> bool:
+        """Whether the last look at the socket has left nothing unread."""
+        return self._is_reading and self.is_drained
+
     def send(self, frames: Frames, ticket: Ticket | None = None) -> None:
         """Queue a message; it goes out when the current batch ends or the caller waits."""
         self._out.append((frames, ticket))
