@@ -19,9 +19,9 @@ import zmq
 from zerorpc.memory import return_freed_memory
 from zerorpc.transport.backlog import cost_of
 from zerorpc.transport.held import CAN_COUNT, Held
+from zerorpc.transport.options import HIGH_WATER_MARK
 from zerorpc.transport.pump import (
     EVENTS,
-    HIGH_WATER_MARK,
     KEEP_FRAME_BYTES,
     MORE,
     NOBLOCK,
