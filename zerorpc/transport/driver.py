@@ -93,7 +93,11 @@ class Driver:
         hold(self, context)
         self._deputy = Deputy(self.pump, multiplexer)
         if self.interval is not None:
-            watchdog.add(self._deputy)
+            try:
+                watchdog.add(self._deputy)
+            except BaseException:
+                self.close()  # as above
+                raise
 
     @property
     def is_up(self) -> bool:
