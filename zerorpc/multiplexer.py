@@ -366,13 +366,6 @@ class Multiplexer:
                 step.woken.append(channel)
         return step
 
-    def probe(self) -> Step:
-        """Return a heartbeat per peer with open channels: a peer that is gone fails its sending."""
-        first = {channel.envelope: channel for channel in self.channels.values()}
-        step = Step()
-        step.send.extend(self.beat(channel) for channel in first.values() if channel.is_sent)
-        return step
-
     def on_deadline(self, now: float, *, is_silence_certain: bool = True) -> Step:
         """Do what is due: heartbeats, timeouts, and the verdict on peers that fell silent.
 

@@ -16,6 +16,7 @@ from typing import Any, cast
 import gevent
 import zmq
 
+from zerorpc.beats import probes
 from zerorpc.channel import OPEN, Channel, nobody
 from zerorpc.errors import ClosedError, EndpointError, LostRemote, ZerorpcError
 from zerorpc.multiplexer import Multiplexer
@@ -389,7 +390,9 @@ class Driver:
             self._reconnecting.went_down()
 
     def _probe(self) -> None:
-        self._perform(self.multiplexer.probe())
+        step = Step()
+        step.send.extend(probes(self.multiplexer, cast(RouterPump, self.pump).strict))
+        self._perform(step)
 
     def _rearm(self, channel: Channel) -> None:
         """See to it that the timer fires in time for a deadline that has moved."""
