@@ -20,7 +20,7 @@ from zerorpc.errors import (
     ZerorpcError,
 )
 from zerorpc.limits import Limits
-from zerorpc.multiplexer import Multiplexer
+from zerorpc.multiplexer import Multiplexer, opening_event
 from zerorpc.patterns import BY_ANSWER, BY_NAME, is_refusal, iter_nothing, unknown_answer
 from zerorpc.routes import Routes
 from zerorpc.sockets import SocketBase, remote_method
@@ -64,6 +64,8 @@ class Client(SocketBase):
             is_passive=passive_heartbeat,
             limits=self._limits,
         )
+        # Of events that hooks see before it is known which socket they will take.
+        self._new_id = self._context.id_source()
         # A multiplexer for each socket, since ids and deadlines are a socket's own; hence the
         # factory.
         self._routes = Routes(partial(_new_driver, self._context, new_multiplexer))
@@ -224,9 +226,8 @@ class Client(SocketBase):
         self, method: str, args: Any, timeout: float | None, slots: int | None
     ) -> tuple[Channel, Event]:
         context = self._context
-        request = self._routes.choose().multiplexer.opening_event(
-            method, args, context.hook_get_task_context(), timeout
-        )
+        extra = context.hook_get_task_context()
+        request = opening_event(self._new_id(), method, args, extra, timeout)
         # What the hooks made of the event is sent, its name and arguments included.
         context.hook_client_before_request(request)
         try:

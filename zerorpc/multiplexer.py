@@ -251,15 +251,6 @@ class Multiplexer:
         self._remember(channel, message_id)
         return channel, (b"", blob)
 
-    def opening_event(
-        self, name: str, args: Any, extra: Mapping[str, Any], timeout: float | None = None
-    ) -> Event:
-        """Return the event that `open` would send, for middleware to look at and to change."""
-        header: dict[str, Any] = {"message_id": self._next_id(), "v": VERSION}
-        if timeout is not None:
-            header["deadline_ms"] = in_milliseconds(timeout)
-        return Event({**header, **extra} if extra else header, name, args)
-
     def reply_event(
         self, channel: Channel, name: str, args: Any, extra: Mapping[str, Any] | None = None
     ) -> Event:
@@ -366,13 +357,6 @@ class Multiplexer:
                 step.woken.append(channel)
         return step
 
-    def probe(self) -> Step:
-        """Return a heartbeat per peer with open channels: a peer that is gone fails its sending."""
-        first = {channel.envelope: channel for channel in self.channels.values()}
-        step = Step()
-        step.send.extend(self.beat(channel) for channel in first.values() if channel.is_sent)
-        return step
-
     def on_deadline(self, now: float, *, is_silence_certain: bool = True) -> Step:
         """Do what is due: heartbeats, timeouts, and the verdict on peers that fell silent.
 
@@ -438,6 +422,20 @@ class Multiplexer:
 def _key(envelope: Envelope, channel_id: Any) -> Any:
     """Return what a channel is found by; a client has one peer and no envelope."""
     return (*envelope, channel_id) if envelope else channel_id
+
+
+def opening_event(
+    message_id: bytes,
+    name: str,
+    args: Any,
+    extra: Mapping[str, Any],
+    timeout: float | None = None,
+) -> Event:
+    """Return the event that `open` would send, for middleware to look at and to change."""
+    header: dict[str, Any] = {"message_id": message_id, "v": VERSION}
+    if timeout is not None:
+        header["deadline_ms"] = in_milliseconds(timeout)
+    return Event({**header, **extra} if extra else header, name, args)
 
 
 def statistics(multiplexer: Multiplexer) -> dict[str, Any]:

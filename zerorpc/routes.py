@@ -10,12 +10,14 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from zerorpc.errors import ClosedError, EndpointError
 from zerorpc.multiplexer import statistics
 from zerorpc.transport import Driver
 from zerorpc.transport.process import close_when_dropped
+
+Result = TypeVar("Result")
 
 
 class Routes:
@@ -130,7 +132,9 @@ class Routes:
         if self._drivers:
             self._drivers[0].pump.check_usable()
         # The loop holds the driver: held by the driver in turn, a client could not be dropped.
-        return self._new_driver(_weakly(self._spread))
+        driver = self._new_driver(_weakly(self._spread))
+        driver.elsewhere = _weakly(self._least_busy)
+        return driver
 
     def _check_open(self) -> None:
         if self._is_closed:
@@ -138,21 +142,25 @@ class Routes:
 
     def _spread(self) -> None:
         """Move calls that no connection has taken yet to one that is up."""
-        ready = [driver for driver in self._drivers if driver.is_up]
         for driver in self._drivers:
-            # Calls that were sent stay where they are: their server may have begun them.
-            if ready and not driver.is_up:
-                driver.hand_over(min(ready, key=_open_calls))
+            # Calls that were sent stay where they are: their server may have begun them. Those that
+            # wait for room are woken by this, and ask for one themselves.
+            if not driver.is_up and (other := self._least_busy()) is not None:
+                driver.hand_over(other)
+
+    def _least_busy(self) -> Driver | None:
+        """Return the one with the fewest calls of those that are up, if any is."""
+        ready = [driver for driver in self._drivers if driver.is_up]
+        return min(ready, key=_open_calls, default=None)
 
 
-def _weakly(method: Callable[[], None]) -> Callable[[], None]:
+def _weakly(method: Callable[[], Result | None]) -> Callable[[], Result | None]:
     """Return a function that calls a bound method as long as its object lives."""
     reference = weakref.WeakMethod(method)
 
-    def call() -> None:
+    def call() -> Result | None:
         living = reference()
-        if living is not None:
-            living()
+        return None if living is None else living()
 
     return call
 

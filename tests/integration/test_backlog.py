@@ -21,7 +21,7 @@ from tests.integration.running import (
     outcome,
     wait_until,
 )
-from zerorpc.transport import pump, router
+from zerorpc.transport import options, router
 from zerorpc.wire import Frames
 
 LITTLE = 100_000  # bytes
@@ -109,7 +109,7 @@ def test_what_found_no_room_goes_out_when_there_is_some(
     serve: Serve, dial: Dial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And not when a timer looks again: each time cost a stream 2 ms, or up to 100."""
-    monkeypatch.setattr(pump, "HIGH_WATER_MARK", 20)
+    monkeypatch.setattr(options, "HIGH_WATER_MARK", 20)
     monkeypatch.setattr(router, "_RETRY_S", 2 * PATIENCE)
     found_none: list[object] = []
     park = router.RouterPump._park

@@ -206,6 +206,11 @@ class Faulty:
         self.told.append(error)
 
 
+def no_thread(*_: object) -> None:
+    """Fail as Python does where the process may have no more threads."""
+    raise RuntimeError("can't start new thread")
+
+
 class Counting:
     """Counts how often it was looked after."""
 
@@ -251,6 +256,20 @@ def test_a_failed_beat_is_logged_by_the_loop(
     monkeypatch.setattr(server._driver._deputy, "act", fail)
     wait_until(lambda: "a mistake" in caplog.text, "it is logged")
     assert "the watchdog's heartbeat failed" in caplog.text
+
+
+def test_a_watchdog_whose_thread_could_not_be_started_tries_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    watchdog, first, second = Watchdog(), Counting(), Counting()
+    monkeypatch.setattr(module, "start_thread", no_thread)
+    with pytest.raises(RuntimeError, match="new thread"):
+        watchdog.add(first)
+    monkeypatch.undo()
+    watchdog.add(second)
+    wait_until(lambda: second.beats > 3, "it is looked after")
+    assert first.beats == 0
+    watchdog.discard(second)
 
 
 def test_a_watchdog_whose_thread_has_ended_starts_another(

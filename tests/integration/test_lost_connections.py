@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import gevent
+import msgpack
 import pytest
 
 import zerorpc
 from tests.integration.faults.raw_peer import RawPeer
 from tests.integration.raw_server import RawServer
 from tests.integration.running import (
+    ANY_PORT,
     FAR_AWAY,
     PATIENCE,
     Dial,
     Gate,
+    Keep,
     Serve,
     begin,
     open_calls,
@@ -136,6 +140,24 @@ def test_twenty_broken_connections_leave_nothing(client: zerorpc.Client) -> None
 # -- a client goes away --------------------------------------------------------------------------
 
 
+def call_and_leave(endpoint: str, method: str) -> None:
+    """Call and hang up, in one go: no other greenlet runs meanwhile."""
+    event = msgpack.packb([{"message_id": RawPeer.fresh_id(), "v": 3}, method, []])
+    greeting = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(48)
+    ready = b"\x04\x1c\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER"
+    message = b"\x01\x00" + b"\x00" + bytes([len(event)]) + event
+    port = int(endpoint.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as visitor:
+        visitor.sendall(greeting + ready)
+        heard = b""
+        while b"READY" not in heard:
+            heard += visitor.recv(1000)
+        visitor.sendall(message)
+        visitor.shutdown(socket.SHUT_WR)
+        while visitor.recv(1000):
+            pass
+
+
 class Service:
     """A call and streams that end only when their caller does."""
 
@@ -207,3 +229,23 @@ def test_calls_of_a_client_that_is_gone_are_not_begun(serve: Serve, dial: Dial) 
     assert outcome(first) == "passed"
     wait_until(lambda: server.statistics()["waiting"] == 0, "none waits")
     assert service.gate.entered == 1
+
+
+@pytest.mark.parametrize("is_read_late", [False, True])
+def test_calls_of_a_client_that_was_gone_before_they_were_read_end(
+    keep: Keep, monkeypatch: pytest.MonkeyPatch, is_read_late: bool
+) -> None:
+    """Without heartbeats, which would tell, and also after the last time that it was looked for."""
+    monkeypatch.setattr("zerorpc.transport.prober._AFTER_S", (0.001,) * 4)
+    service = Service()
+    server = keep(zerorpc.Server(service, heartbeat=None))
+    call_and_leave(server.bind(ANY_PORT)[0], "waits")
+    monitor: Any = server._driver._monitor
+    monitor.read_now()
+    if is_read_late:
+        prober: Any = server._driver._prober
+        wait_until(lambda: prober._done == 3, "it was looked for in vain")
+    running = begin(server.run)
+    wait_until(lambda: service.gate.ended == ["LostRemote"], "the handler is ended")
+    server.close()
+    outcome(running)

@@ -18,6 +18,7 @@ from tests.integration.running import (
     Gate,
     Serve,
     begin,
+    open_calls,
     outcome,
     up,
     wait_until,
@@ -127,6 +128,20 @@ def test_calls_that_nobody_took_go_to_the_first_that_comes_up(
     assert [outcome(call) for call in calls] == ["only"] * 12
     assert [list(outcome(stream)) for stream in streams] == [["only"] * 1500] * 3
     assert [each.get(timeout=PATIENCE) for each in asynchronous] == ["only"] * 3
+
+
+def test_calls_that_wait_for_room_go_to_the_first_that_comes_up(
+    dial: Dial, serve: Serve, tmp_path: Path
+) -> None:
+    endpoints = [f"ipc://{tmp_path}/{number}" for number in range(2)]
+    limits = zerorpc.Limits(backlog_bytes=4096)
+    client = dial(*endpoints, heartbeat=FAR_AWAY, limits=limits)
+    calls = [begin(client.echo, b"x" * 1000) for _ in range(30)]
+    queued = [each["queued_messages"] for each in client.statistics().values()]
+    assert max(queued) < 10, "most of them wait for room"
+    serve({"echo": len}, endpoints[1])
+    assert [outcome(call) for call in calls] == [1000] * 30
+    assert open_calls(client) == 0
 
 
 def test_a_call_that_moved_keeps_its_timeout(dial: Dial, tmp_path: Path) -> None:

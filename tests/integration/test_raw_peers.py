@@ -78,6 +78,41 @@ def test_envelopes_come_back(raw: RawPeer, before: list[bytes], expected: list[b
     assert msgpack.unpackb(answer)[1:] == ["OK", [[1]]]
 
 
+@pytest.mark.parametrize(
+    ("kind", "version", "heartbeat"),
+    [(zerorpc.zmq.REQ, 3, FAR_AWAY), (zerorpc.zmq.REQ, 3, None), (zerorpc.zmq.DEALER, 1, None)],
+)
+def test_who_expects_no_heartbeat_gets_none_when_another_client_is_lost(
+    serve: Serve, kind: int, version: int, heartbeat: float | None
+) -> None:
+    """A REQ socket would take it for the answer; version 1 knows none unless it sends some."""
+    gate = Gate()
+    server = serve({"waits": gate.enter}, heartbeat=heartbeat)
+    with RawPeer(server.endpoints[0], kind) as peer:
+        request = blob(peer.fresh_id(), "waits", [], v=version)
+        peer.socket.send_multipart([request] if kind == zerorpc.zmq.REQ else [b"", request])
+        gate.await_entered()
+        with RawPeer(server.endpoints[0]) as other:
+            other.send("waits", [])
+            gate.await_entered(2)
+        wait_until(lambda: gate.ended == ["LostRemote"], "the loss of the other is noticed")
+        gate.open()
+        assert peer.receive()[1:] == ("OK", ["passed"])
+
+
+def test_a_server_that_has_met_very_many_peers_meets_them_anew(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zerorpc.transport.router._MET_AT_MOST", 2)
+    server = serve(ECHO)
+    pump: Any = server._driver.pump
+    for _ in range(5):
+        with RawPeer(server.endpoints[0], zerorpc.zmq.REQ) as req:
+            req.socket.send(blob(req.fresh_id(), "echo", []))
+            assert req.receive()[1] == "OK"
+            assert 1 <= len(pump.strict) <= 2
+
+
 def test_a_req_socket_is_served(server: zerorpc.Server) -> None:
     with RawPeer(server.endpoints[0], zerorpc.zmq.REQ) as req:
         req.socket.send(blob(b"id", "echo", [1]))

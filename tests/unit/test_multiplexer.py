@@ -22,7 +22,7 @@ from tests.unit.multiplexers import (
 from zerorpc.channel import State
 from zerorpc.errors import ClosedError, LocalProtocolError, LostRemote
 from zerorpc.limits import Limits
-from zerorpc.multiplexer import statistics
+from zerorpc.multiplexer import opening_event, statistics
 from zerorpc.wire import Event, Id
 
 # -- calls that we make ----------------------------------------------------------------------------
@@ -62,9 +62,9 @@ def test_a_call_that_cannot_be_made_leaves_nothing(
 
 def test_middleware_may_change_the_opening_event() -> None:
     calling = client()
-    event = calling.opening_event("add", [1], {"trace_id": "x"}, timeout=2.0)
+    event = opening_event(b"1" * 32, "add", [1], {"trace_id": "x"}, timeout=2.0)
     assert event.header == {
-        "message_id": event.header["message_id"],
+        "message_id": b"1" * 32,
         "v": 3,
         "deadline_ms": 2000,
         "trace_id": "x",

@@ -19,7 +19,7 @@ from tests.unit.multiplexers import (
     said,
     server,
 )
-from zerorpc.beats import overdue, unseen_calls
+from zerorpc.beats import overdue, probes, unseen_calls
 from zerorpc.channel import State
 from zerorpc.errors import LostRemote, TimeoutExpired
 
@@ -240,5 +240,22 @@ def test_each_peer_is_probed_once() -> None:
     for number in range(3):
         accept(serving, request(number), peer=b"A")
     accept(serving, request(b"x"), peer=b"B")
-    assert said(serving.probe().send) == [(b"A", "_zpc_hb", [0]), (b"B", "_zpc_hb", [0])]
-    assert server().probe().send == []
+    assert said(probes(serving)) == [(b"A", "_zpc_hb", [0]), (b"B", "_zpc_hb", [0])]
+    assert probes(server()) == []
+
+
+def test_behind_a_proxy_only_that_is_probed() -> None:
+    serving = server()
+    for hop in (b"x", b"y"):
+        serving.receive([[b"A", hop, b"", request(hop)]], 0.0)
+    (frames,) = probes(serving)
+    assert frames[:3] == (b"A", b"x", b"")
+
+
+def test_who_expects_no_heartbeat_is_not_probed() -> None:
+    serving = server()
+    accept(serving, request(b"strict"), peer=b"A")
+    channel = accept(serving, request(b"old", v=1), peer=b"B").channel
+    assert probes(serving, {b"A"}) == []
+    feed(serving, on(channel, "_zpc_hb", [0], v=1), peer=b"B")
+    assert said(probes(serving, {b"A"})) == [(b"B", "_zpc_hb", [0])]

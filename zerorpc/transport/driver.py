@@ -10,13 +10,13 @@ import logging
 import math
 import sys
 from collections.abc import Callable
-from functools import partial
 from time import monotonic
 from typing import Any, cast
 
 import gevent
 import zmq
 
+from zerorpc.beats import probes
 from zerorpc.channel import OPEN, Channel, nobody
 from zerorpc.errors import ClosedError, EndpointError, LostRemote, ZerorpcError
 from zerorpc.multiplexer import Multiplexer
@@ -26,6 +26,7 @@ from zerorpc.transport.complaints import Complaints
 from zerorpc.transport.deputy import Deputy
 from zerorpc.transport.endpoints import Endpoints
 from zerorpc.transport.monitor import Monitor
+from zerorpc.transport.parking import await_room, await_turn, wake
 from zerorpc.transport.prober import Prober
 from zerorpc.transport.process import hold
 from zerorpc.transport.pump import BURST_BYTES, Pump
@@ -46,8 +47,9 @@ _ASK_AGAIN_S = 1.0
 class Driver:
     """One socket with its conversations.
 
-    `on_requests`, which its owner sets, gets the new calls of a server, in the hub. `on_change` is
-    told when a connection came up or went away.
+    `on_requests`, which its owner sets, gets the new calls of a server, in the hub. `elsewhere`, of
+    a client with several, returns one that is up, for calls that wait for room while this is not.
+    `on_change` is told when a connection came up or went away.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Driver:
         limits = multiplexer.limits
         self._is_server = multiplexer.is_server
         self.on_requests: Callable[..., None] = refuse
+        self.elsewhere: Callable[[], Driver | None] = lambda: None
         self._on_change = on_change
         bounds = {"backlog_bytes": limits.backlog_bytes, "max_event_bytes": limits.event_bytes}
         self.pump: Pump
@@ -82,7 +85,7 @@ class Driver:
         # One for all calls of the socket, set to the earliest deadline: a timer for each call would
         # cost 4 us more.
         self._timer = self.hub.loop.timer(0)
-        self._prober = Prober(self._probe, lambda: bool(multiplexer.channels))
+        self._prober = Prober(self._probe, lambda: self.pump.has_read_all)
         self._reconnecting = Reconnecting(self.pump, self.endpoints)
         self._rota = Rota()
         self._armed = float("inf")
@@ -91,7 +94,11 @@ class Driver:
         hold(self, context)
         self._deputy = Deputy(self.pump, multiplexer)
         if self.interval is not None:
-            watchdog.add(self._deputy)
+            try:
+                watchdog.add(self._deputy)
+            except BaseException:
+                self.close()  # as above
+                raise
 
     @property
     def is_up(self) -> bool:
@@ -146,7 +153,7 @@ class Driver:
         if deadline is not None and deadline < self._armed:
             self._arm(deadline)
         if pump.is_backed_up:
-            self._await_room_or_close(channel)
+            pump = self._await_room_or_close(channel).pump
             if channel.state is not OPEN:
                 return channel  # it ended while it waited, and would only lie in the queue
         pump.send(frames, channel)
@@ -163,24 +170,14 @@ class Driver:
         pump = self.pump
         if pump.is_backed_up:
             while channel.state is OPEN and not pump.has_room(channel.envelope[0]):
-                self._await_room(channel, channel.envelope[0])
+                await_room(pump.waitlist, channel, self.park, channel.envelope[0])
         pump.send(self.multiplexer.send(channel, name, args, event))
 
     def send_item(self, channel: Channel, name: str, args: Any, event: Event | None = None) -> None:
         """Send, as `send`, one event of many: others run first if this turn has sent much."""
         if self.pump.burst_bytes >= BURST_BYTES:
-            self._give_turn(channel)
+            await_turn(self._rota, channel, self.park)
         self.send(channel, name, args, event)
-
-    def _give_turn(self, channel: Channel) -> None:
-        rota, resume = self._rota, partial(_wake, channel)
-        rota.add(resume)
-        try:
-            # Credit that arrives wakes as well, but its turn has not come by that.
-            while resume in rota and channel.state is OPEN:
-                self.park(channel)
-        finally:
-            rota.discard(resume)
 
     def wait(self, channel: Channel) -> Event:
         """Return the next event of a channel, when it comes.
@@ -224,11 +221,13 @@ class Driver:
     def hand_over(self, other: Driver) -> None:
         """Let another socket send the calls that this one could not send yet."""
         for frames, ticket in self.pump.withdraw():
-            channel = cast(Channel, ticket)
-            self.multiplexer.move(channel, other.multiplexer)
-            channel.home = other
-            other.pump.send(frames, channel)
-            other._rearm(channel)
+            self._move(cast(Channel, ticket), other)
+            other.pump.send(frames, ticket)
+
+    def _move(self, channel: Channel, other: Driver) -> None:
+        self.multiplexer.move(channel, other.multiplexer)
+        channel.home = other
+        other._rearm(channel)
 
     def park(self, channel: Channel) -> None:
         """Wait until something about the channel has changed."""
@@ -265,22 +264,23 @@ class Driver:
         if channel.state is OPEN:
             self.pump.send(self.multiplexer.last_word(channel, name, message))
 
-    def _await_room_or_close(self, channel: Channel) -> None:
+    def _await_room_or_close(self, channel: Channel) -> Driver:
+        """Wait until there is room for a call, here or where it moves to; returns where."""
+        home = self
         try:
-            while not self.pump.has_room() and channel.state is OPEN:
-                self._await_room(channel)
+            while channel.state is OPEN:
+                other = None if home.is_up else home.elsewhere()
+                if other is not None:
+                    home._move(channel, other)
+                    home = other
+                elif home.pump.has_room():
+                    break
+                else:
+                    await_room(home.pump.waitlist, channel, home.park)
         except BaseException:
             self.close_channel(channel)
             raise
-
-    def _await_room(self, channel: Channel, identity: bytes | None = None) -> None:
-        wake = partial(_wake, channel)
-        self.pump.waitlist.add(wake, identity)
-        try:
-            self.park(channel)
-        finally:
-            # It may have been woken by something else, or interrupted.
-            self.pump.waitlist.discard(wake, identity)
+        return home
 
     def close(self, linger: float = 0.0) -> None:
         """Close the socket; whoever waits on one of its channels gets `ClosedError`."""
@@ -320,7 +320,7 @@ class Driver:
         for channel in list(self.multiplexer.channels.values()):
             self.multiplexer.fail(channel, error)
             # Not from here: the owner may be the one that closes, or wait elsewhere in user code.
-            self.thread.call(_wake, channel)
+            self.thread.call(wake, channel)
 
     # -- the loop's side ---------------------------------------------------------------------
 
@@ -367,7 +367,8 @@ class Driver:
         self._draining_until = self._marked_until = 0.0
         if self._is_server:
             # Which client it was libzmq does not say; whom a heartbeat does not reach, it was.
-            if not is_up and self.multiplexer.channels:
+            # Its calls may still lie unread: what is to be looked for is seen at each look.
+            if not is_up:
                 self._prober.start()
         elif is_up:
             self._reconnecting.came_up()
@@ -389,7 +390,9 @@ class Driver:
             self._reconnecting.went_down()
 
     def _probe(self) -> None:
-        self._perform(self.multiplexer.probe())
+        step = Step()
+        step.send.extend(probes(self.multiplexer, cast(RouterPump, self.pump).strict))
+        self._perform(step)
 
     def _rearm(self, channel: Channel) -> None:
         """See to it that the timer fires in time for a deadline that has moved."""
@@ -437,11 +440,6 @@ class Driver:
             self._monitor.forget()
             self._lose_all("the connection is silent")
             self._on_change()
-
-
-def _wake(channel: Channel) -> None:
-    """Wake whoever owns a channel *then*: who waited when this was scheduled may be elsewhere."""
-    channel.wake()
 
 
 def refuse(*requests: Request) -> None:

@@ -15,17 +15,14 @@ import gevent
 import zmq
 
 from zerorpc.transport.process import open_socket
+from zerorpc.transport.standing import Standing
 from zerorpc.transport.threads import end_watcher
 
 _NUMBERS = itertools.count()
+_ACCEPTED = int(zmq.EVENT_ACCEPTED)
+_CONNECTED = int(zmq.EVENT_CONNECTED)
 _UP = int(zmq.EVENT_HANDSHAKE_SUCCEEDED)
 _DOWN = int(zmq.EVENT_DISCONNECTED)
-# Sent before EVENT_DISCONNECTED where the handshake did not succeed, one of the three.
-_FAILED = int(
-    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
-    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
-    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
-)
 
 
 class Monitor:
@@ -39,12 +36,16 @@ class Monitor:
         # The watched socket runs the monitor: it must still be open when that is switched off.
         self._watched = socket
         self._on_change = on_change
-        self._standing = 0
-        self._failed = 0
+        self._standing = Standing()
+        # libzmq gives a DEALER one connection to an endpoint, and a client connects it to one only.
+        self._is_dealer = socket.type == zmq.DEALER
         # Only what is acted upon: each event costs a message through a pair of sockets.
-        socket.monitor(name, _UP | _DOWN | _FAILED)
+        socket.monitor(name, _ACCEPTED | _CONNECTED | _UP | _DOWN)
         self._events = open_socket(socket.context, zmq.PAIR)
         self._events.linger = 0
+        # Without a bound: at one libzmq's thread would wait for us, and with it every socket of the
+        # context, while user code keeps the loop from reading and a thousand clients reconnect.
+        self._events.rcvhwm = 0
         self._events.connect(name)
         self._io = gevent.get_hub().loop.io(int(self._events.getsockopt(zmq.FD)), 1)
         self._io.start(self.read_now)
@@ -63,35 +64,32 @@ class Monitor:
                 if error.errno == zmq.ENOTSOCK:  # closed by a signal's handler, right here
                     return
                 raise
-            # The event's number in 16 bits, then a value in 32, such as the descriptor: of no use
-            # here, since EVENT_HANDSHAKE_SUCCEEDED does not tell it.
-            code: int = struct.unpack_from("=H", event)[0]
-            if self._is_change(code):
-                self._on_change(code == _UP, endpoint.decode())
+            # The event's number in 16 bits, then a value in 32: the descriptor, but for `_UP`.
+            code, descriptor = struct.unpack("=Hi", event)
+            is_up = self._take_in(code, descriptor)
+            if is_up is not None:
+                self._on_change(is_up, endpoint.decode())
 
-    def _is_change(self, code: int) -> bool:
-        """Tell whether a connection has come to stand, or one that stood is gone.
+    def _take_in(self, code: int, descriptor: int) -> bool | None:
+        """Tell whether a connection has come to stand (True), or one that stood is gone (False).
 
         libzmq reports as disconnected also what never came so far: port scanners, health checks, a
-        proxy without a server behind it. It says before that the handshake failed, except to a peer
-        with a type of socket that does not fit.
+        proxy without a server behind it, a peer with a type of socket that does not fit.
         """
+        standing = self._standing
         if code == _UP:
-            self._standing += 1
+            standing.succeed()
             return True
-        if code != _DOWN:
-            self._failed += 1
-            return False
-        if self._failed:
-            self._failed -= 1
-            return False
-        has_stood = self._standing > 0
-        self._standing -= has_stood
-        return has_stood
+        if code == _CONNECTED:
+            standing.begin(descriptor, is_only=self._is_dealer)
+            return None
+        # A descriptor that is accepted again was closed without a word, with its endpoint.
+        is_gone = standing.begin(descriptor) if code == _ACCEPTED else standing.end(descriptor)
+        return False if is_gone else None
 
     def forget(self) -> None:
         """Take no connection for standing: they were left, of which libzmq says nothing."""
-        self._standing = 0
+        self._standing = Standing()
 
     def abandon(self) -> None:
         """Stop watching without touching the sockets, as the child of a fork must."""

@@ -18,11 +18,14 @@ _AFTER_S = (0.01, 0.05, 0.25, 1.0)
 
 
 class Prober:
-    """Calls `probe` some times after each `start`, as long as `is_needed` says so."""
+    """Calls `probe` some times after each `start`; the last again until `has_read_all` says so.
 
-    def __init__(self, probe: Callable[[], None], is_needed: Callable[[], bool]) -> None:
+    A client can be gone before its calls are read, so there may be nothing to find at first.
+    """
+
+    def __init__(self, probe: Callable[[], None], has_read_all: Callable[[], bool]) -> None:
         self._probe = probe
-        self._is_needed = is_needed
+        self._has_read_all = has_read_all
         self._done = len(_AFTER_S)
         self._timer = gevent.get_hub().loop.timer(0)
 
@@ -35,15 +38,13 @@ class Prober:
 
     def _arm(self) -> None:
         self.close()
-        # Without open calls there is nothing that could be lost.
-        if self._done < len(_AFTER_S) and self._is_needed():
+        if self._done < len(_AFTER_S):
             self._timer = gevent.get_hub().loop.timer(_AFTER_S[self._done])
             self._timer.start(self._look)
-        else:
-            self._done = len(_AFTER_S)
 
     def _look(self) -> None:
-        self._done += 1
+        if self._done < len(_AFTER_S) - 1 or self._has_read_all():
+            self._done += 1
         self._probe()
         self._arm()
 

@@ -32,6 +32,7 @@ from zerorpc.transport.backlog import (
     has_ticket,
     take_out,
 )
+from zerorpc.transport.options import set_up
 from zerorpc.transport.process import check_not_inherited, open_socket
 from zerorpc.transport.threads import LoopThread, end_watcher, is_interrupted
 from zerorpc.transport.waitlist import Waitlist
@@ -45,9 +46,6 @@ EVENTS = int(zmq.EVENTS)
 POLLIN = int(zmq.POLLIN)
 _POLLOUT = int(zmq.POLLOUT)
 
-# Messages in libzmq's own queues, per peer and direction: enough that a batch seldom meets the
-# limit. It knows no bound by bytes: `router` counts the large ones itself.
-HIGH_WATER_MARK = 1000
 # Messages handled before the loop gets a turn: with more, others wait; with less, batches shrink.
 _TURN = 256
 _BATCH = 64
@@ -58,9 +56,6 @@ BURST_BYTES = 1 << 18
 _FLUSH_AT = 32
 # Or this much, as only what went out of here, or did not, shows who has no room left.
 _FLUSH_BYTES = 1 << 20
-# A server that is away is tried again after the first (milliseconds), then less and less often.
-_RECONNECT_MS = 100
-_RECONNECT_MAX_MS = 2000
 # A batch ends with so many bytes: what it is to be counted against is asked behind it.
 _BATCH_BYTES = 8 << 20
 # Below this a copy is cheaper than keeping the frame; above it the payload stays where it is.
@@ -86,19 +81,7 @@ class Pump:
     ) -> None:
         check_not_inherited(context)
         self.socket = open_socket(context, socket_type)
-        # Unless `close` gives some time: a process that fails must not wait for peers that are
-        # away.
-        self.socket.linger = 0
-        self.socket.set_hwm(HIGH_WATER_MARK)
-        # Twice the limit: what is a little too large can be answered with an ERR that says so.
-        self.socket.setsockopt(zmq.MAXMSGSIZE, 2 * max_event_bytes)
-        self.socket.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_MS)
-        self.socket.setsockopt(zmq.RECONNECT_IVL_MAX, _RECONNECT_MAX_MS)
-        if socket_type == zmq.PUSH:
-            # Nothing queues for a peer that is not there. Not for sockets that receive as well:
-            # with this option libzmq drops what it has received but not yet handed over when a
-            # connection breaks, so a last word would be lost.
-            self.socket.setsockopt(zmq.IMMEDIATE, 1)
+        set_up(self.socket, max_event_bytes)
         self.lock = _allocate_lock()
         self.backlog_bytes = backlog_bytes
         self.queued_bytes = 0
@@ -116,6 +99,7 @@ class Pump:
         )
         self.on_batch = on_batch
         self._out: deque[Entry] = deque()
+        self._left_over = 0  # of these, when they were last sent as far as there was room
         self._ahead = Ahead()
         self.burst_bytes = 0  # sent since the loop's last turn
         self.turns = 0  # of the loop, for another thread to see whether it runs
@@ -144,6 +128,11 @@ class Pump:
     def stop_reading(self) -> None:
         """Leave further messages in the socket."""
         self._is_reading = False
+
+    @property
+    def has_read_all(self) -> bool:
+        """Whether the last look at the socket has left nothing unread."""
+        return self._is_reading and self.is_drained
 
     def send(self, frames: Frames, ticket: Ticket | None = None) -> None:
         """Queue a message; it goes out when the current batch ends or the caller waits."""
@@ -268,7 +257,7 @@ class Pump:
         if self._is_draining or self.unusable is not None:
             return
         self._is_draining = True
-        left = _TURN
+        left, is_done = _TURN, False
         try:
             while self.unusable is None:
                 with self.lock:
@@ -280,7 +269,7 @@ class Pump:
                 if batch:
                     self.on_batch(batch)
                 elif not must_look_again:
-                    self.is_drained = True
+                    self.is_drained = is_done = True
                     return
                 # Looks that found nothing count as well, or sending alone could go on for ever.
                 left -= len(batch) or 1
@@ -297,6 +286,9 @@ class Pump:
             raise
         finally:
             self._is_draining = False
+            # Queued by a signal's handler since then, and so scheduled by nobody.
+            if is_done and len(self._out) > self._left_over and not self.is_held:
+                self.schedule()
 
     def _restart(self) -> None:
         """Go on after an exception, such as the KeyboardInterrupt of a Ctrl-C, struck in a drain.
@@ -408,6 +400,7 @@ class Pump:
                 self.queued_bytes -= len(frames[-1]) + MESSAGE_BYTES
         except zmq.Again:
             pass  # EVENTS will tell when there is room
+        self._left_over = len(out)
         if self.queued_bytes < before:
             self.burst_bytes += before - self.queued_bytes
             self._wake_waiting()
@@ -416,6 +409,12 @@ class Pump:
         """Send what is queued in the middle of a batch, or of a caller that does not wait."""
         # Before the lock, which a watchdog may have held at the moment of a fork: for ever, then.
         if self.unusable is not None:
+            return
+        # A signal's handler may have interrupted its own thread, which has it: it would wait for
+        # itself. Not by trying to acquire it: what another handler raises in between would keep it.
+        if self.lock.locked():
+            if not self._is_draining:
+                self.schedule()
             return
         with self.lock:
             if self.hub is None:  # a signal handler closed it at this very moment

@@ -53,12 +53,15 @@ class Watchdog:
         self._is_running = False
 
     def add(self, watched: Watched) -> None:
-        """Look after `watched` from now on, until `discard` or until nobody holds it."""
+        """Look after `watched` from now on, until `discard` or until nobody holds it.
+
+        Raises `RuntimeError` where the process may have no more threads; the next may try again.
+        """
         with self._lock:
-            self._watched.add(watched)
             if not self._is_running:
+                start_thread(self._run, ())  # which waits for the lock
                 self._is_running = True
-                start_thread(self._run, ())
+            self._watched.add(watched)
 
     def discard(self, watched: Watched) -> None:
         """Look after `watched` no more."""
