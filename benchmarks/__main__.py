@@ -12,15 +12,14 @@ import argparse
 import dataclasses
 import json
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
 
 from benchmarks import (
     balancing,
     bounds,
+    leaving,
     machine,
     p1_sequential,
     p2_concurrent,
@@ -79,17 +78,6 @@ def main(argv: Sequence[str]) -> int:
     return int(any(is_ci or roster.OURS in failure for failure in failures))
 
 
-def leave_on_signals() -> None:
-    """Have SIGINT and SIGTERM end this process by SystemExit, so that it ends its peers first."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _leave)
-
-
-def _leave(number: int, _frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)
-
-
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(_RUNS))
@@ -126,5 +114,4 @@ def results(facts: Sequence[str], reports: Sequence[Report]) -> str:
 
 
 if __name__ == "__main__":
-    leave_on_signals()
-    sys.exit(main(sys.argv[1:]))
+    leaving.run(lambda: main(sys.argv[1:]))

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks import ratio, roster
+from benchmarks import leaving, ratio, roster
 from benchmarks.peers.load import Load, Result
 from benchmarks.plan import Plan
 from benchmarks.roster import Peer
@@ -79,7 +79,7 @@ def started(
     """Run a server, and give its endpoint and process id; it ends with the context."""
     endpoint = f"tcp://127.0.0.1:{free_port()}"
     with tempfile.TemporaryFile("w+") as errors:
-        process = subprocess.Popen(
+        process = leaving.launch(
             entry.server.command("server", endpoint, core=entry.core),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -115,7 +115,7 @@ def run_client(
 
     A client that waits for something to happen says so in a line; then `when_waiting` is called.
     """
-    process = subprocess.Popen(
+    process = leaving.launch(
         entry.client.command("client", endpoint, load.mode, *_options(load), core=entry.core),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -131,6 +131,9 @@ def run_client(
         except subprocess.TimeoutExpired as error:
             process.kill()
             raise RunFailed(f"{entry.label}: no result in {error.timeout:.0f} s") from None
+        except BaseException:
+            process.kill()  # or its end would be waited for
+            raise
     if process.returncode:
         raise RunFailed(f"{entry.label}: {_last(errors)}")
     result: Result = json.loads(output.splitlines()[-1])

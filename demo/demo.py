@@ -10,14 +10,14 @@ import inspect
 import re
 import shlex
 import subprocess
-import sys
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 
 import zerorpc
+from benchmarks import leaving
 from demo.hub import HUB_STEPS, hub_at_work
-from demo.stage import ENVIRON, ROOT, WrongError, close_on_signals, expect, report, run, show
+from demo.stage import ENVIRON, ROOT, WrongError, expect, report, run, show
 
 CALLS = 1000
 WINDOW = 10
@@ -29,14 +29,10 @@ class Service:
     def __init__(self, target: str) -> None:
         words = ["zerorpc-client", "--server", "--bind", "tcp://127.0.0.1:*", target]
         print(f"$ {shlex.join(words)} &")
-        self.process = subprocess.Popen(
+        self.process = leaving.launch(
             words, cwd=ROOT, env=ENVIRON, stderr=subprocess.PIPE, text=True
         )
-        try:
-            self.endpoint = self._listening()
-        except BaseException:
-            self.close()
-            raise
+        self.endpoint = self._listening()
 
     def _listening(self) -> str:
         """Wait until it serves; return the endpoint that it chose."""
@@ -186,5 +182,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    close_on_signals()
-    sys.exit(main())
+    leaving.run(main)

@@ -18,6 +18,7 @@ from typing import Any
 import gevent
 
 import zerorpc
+from benchmarks import leaving
 from demo.stage import ENVIRON, ROOT, WrongError, expect, run, show
 
 FILE = """\
@@ -77,7 +78,7 @@ class HubAtWork:
 def _start(words: list[str], folder: Path) -> subprocess.Popen[bytes]:
     print(f"$ {shlex.join(words)} &")
     # Workers say on standard error what everyone has seen above already.
-    return subprocess.Popen(words, cwd=folder, env=ENVIRON, stderr=subprocess.DEVNULL)
+    return leaving.launch(words, cwd=folder, env=ENVIRON, stderr=subprocess.DEVNULL)
 
 
 @contextlib.contextmanager

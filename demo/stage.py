@@ -5,12 +5,10 @@ from __future__ import annotations
 import inspect
 import os
 import shlex
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import zerorpc
@@ -62,13 +60,3 @@ def report(step: Callable[..., None], *on: Any) -> bool:
         return False
     print(f"✓ {title}")
     return True
-
-
-def close_on_signals() -> None:
-    """Have SIGINT and SIGTERM unwind the running step, so that all it started ends with it."""
-
-    def unwind(number: int, _frame: FrameType | None) -> None:
-        sys.exit(128 + number)
-
-    signal.signal(signal.SIGINT, unwind)
-    signal.signal(signal.SIGTERM, unwind)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from benchmarks import ratio
+from benchmarks import leaving, ratio
 from benchmarks.contest import Outcome, RunFailed, accepts, free_port
 from benchmarks.peers.load import Result
 from benchmarks.plan import Plan
@@ -163,7 +163,7 @@ def _start(
 ) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
     errors = tempfile.TemporaryFile()  # noqa: SIM115 - the stack closes it
     stack.callback(errors.close)
-    process = subprocess.Popen(
+    process = leaving.launch(
         command,
         stdin=subprocess.DEVNULL,
         stdout=stdout,
