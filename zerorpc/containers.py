@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from msgpack import OutOfData, Timestamp, Unpacker
 
+from zerorpc.collisions import HARMLESS_KEYS, are_costly
 from zerorpc.errors import RemoteProtocolError
 
 # fixmap and fixarray, then array16, array32, map16 and map32.
@@ -138,6 +139,11 @@ class Count:
             raise RemoteProtocolError(
                 "too_many_timestamps", f"more than {_HARMLESS_TIMESTAMPS} as keys of maps"
             )
+        if len(pairs) > HARMLESS_KEYS:
+            numbers = [hash(key) for key, _ in pairs if type(key) is int or type(key) is float]
+            if len(numbers) > HARMLESS_KEYS and are_costly(numbers):
+                detail = f"{len(numbers)} numbers as keys of a map, chosen to collide"
+                raise RemoteProtocolError("colliding_keys", detail)
         return self._pass_on(dict(pairs), 2 * len(pairs))
 
     def _pass_on(self, container: Any, items: int) -> Any:

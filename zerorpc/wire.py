@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from msgpack import ExtraData, ExtType, Packer, Unpacker, packb, unpackb
 
+from zerorpc.collisions import HARMLESS_KEYS
 from zerorpc.containers import (
     has_many_timestamps,
     may_have_more,
@@ -304,15 +305,20 @@ class Codec:
         try:
             # Not strict, or a map with int keys, which a server may well return, would be refused.
             if not is_suspect:
-                parts = self._unpack(blob, strict_map_key=False, max_array_len=_SHORT_ARRAY)
+                parts = self._unpack(
+                    blob,
+                    strict_map_key=False,
+                    max_array_len=_SHORT_ARRAY,
+                    max_map_len=HARMLESS_KEYS,
+                )
             else:
                 parts = unpack_counted(blob, self.max_containers, self.max_items, self._unpack_ext)
         except ExtraData as extra:  # stock ignores trailing bytes, so we do
             parts = extra.unpacked  # type: ignore[attr-defined]  # the stubs lack it
         except RemoteProtocolError:
             raise
-        except Exception:
-            parts = self._unpack_again(blob)
+        except Exception as error:
+            parts = self._unpack_again(blob, error)
         if type(parts) is not list or len(parts) != 3:
             raise RemoteProtocolError("not_an_event", "not an array of three")
         header, name, args = parts
@@ -333,23 +339,30 @@ class Codec:
             )
         return may_have_more(blob, self.max_containers, self.max_items) or has_many_timestamps(blob)
 
-    def _unpack_again(self, blob: Blob) -> Any:
+    def _unpack_again(self, blob: Blob, before: Exception) -> Any:
         """Return a value that holds long arrays, once their items were all seen to be there.
 
-        Raises `RemoteProtocolError` when the first attempt failed for another reason.
+        Where it holds long maps it is counted, since their keys are looked at then. Raises
+        `RemoteProtocolError` when the attempt before failed for another reason.
         """
+        if "max_map_len" in str(before):
+            return unpack_counted(blob, self.max_containers, self.max_items, self._unpack_ext)
         try:
             # `skip` makes no objects: 5 KB that claim a million items end here, having cost
             # nothing.
             dry_run = Unpacker(max_buffer_size=len(blob))
             dry_run.feed(blob)
             dry_run.skip()
-            return self._unpack(blob, strict_map_key=False, max_array_len=len(blob))
+            return self._unpack(
+                blob, strict_map_key=False, max_array_len=len(blob), max_map_len=HARMLESS_KEYS
+            )
         except ExtraData as extra:
             return extra.unpacked  # type: ignore[attr-defined]  # the stubs lack it
         except RemoteProtocolError:
             raise
         except Exception as error:
+            if "max_map_len" in str(error):
+                return self._unpack_again(blob, error)
             raise RemoteProtocolError("malformed", what_is_wrong(error)) from error
 
     def _unpack_ext(self, code: int, data: bytes) -> Any:
