@@ -75,8 +75,8 @@ class Routes:
         """Undo `connect` or `bind`; calls that are open there end with `ClosedError`."""
         self._check_open()
         for driver in self._drivers:
-            if endpoint in _endpoints_of(driver):
-                driver.endpoints.disconnect(endpoint)
+            if driver.endpoints.find(endpoint) is not None:
+                endpoint = driver.endpoints.disconnect(endpoint)
                 if not _endpoints_of(driver):
                     self._drivers.remove(driver)
                     self._bound = None if driver is self._bound else self._bound

@@ -170,6 +170,17 @@ def test_disconnect_undoes_connect(serve: Serve, dial: Dial) -> None:
     assert client.who() == "left"
 
 
+@pytest.mark.parametrize("given", [ANY_PORT, "tcp://localhost:*", "tcp://*:*", "tcp://0:*"])
+@pytest.mark.parametrize("kind", [zerorpc.Server, zerorpc.Client, zerorpc.Puller])
+def test_what_was_bound_is_disconnected_by_the_name_it_was_given(
+    keep: Keep, kind: Any, given: str
+) -> None:
+    it = keep(kind())
+    (endpoint,) = it.bind(given)
+    assert it.disconnect(given) == [endpoint]
+    assert it.endpoints == []
+
+
 def test_disconnect_undoes_bind(serve: Serve, dial: Dial, keep: Keep) -> None:
     server = serve({"who": lambda: "first"})
     endpoint = server.endpoints[0]

@@ -38,6 +38,7 @@ class Endpoints:
         # What libzmq is given for an endpoint: another text where it would misread ours, and
         # whether it is to be taken for IPv6.
         self._targets: dict[str, tuple[str, bool]] = {}
+        self._chosen: dict[str, str] = {}  # what became of those that were bound under other names
         pump.socket.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
 
     @property
@@ -50,6 +51,7 @@ class Endpoints:
         self._prepare("bind", endpoint)
         chosen = self._call("bind", endpoint)
         self.bound.append(chosen)
+        self._chosen[endpoint] = chosen
         return chosen
 
     def connect(self, endpoint: str) -> str:
@@ -59,10 +61,16 @@ class Endpoints:
         self.connected.append(endpoint)
         return endpoint
 
+    def find(self, endpoint: str) -> str | None:
+        """Return an endpoint as it is in use, also where it was bound as `tcp://*:4242`."""
+        in_use = self.bound + self.connected
+        return next((e for e in (endpoint, self._chosen.get(endpoint)) if e in in_use), None)
+
     def disconnect(self, endpoint: str) -> str:
-        """Undo `connect`, or `bind`, of the same endpoint."""
+        """Undo `connect`, or `bind`, of the same endpoint; returns it as it was in use."""
         self._pump.check_usable()
         check(endpoint)
+        endpoint = self.find(endpoint) or endpoint
         # Stock's `disconnect` knows connections only; there is no reason for a second name.
         verb, places = "disconnect", self.connected
         if endpoint in self.bound:
