@@ -50,16 +50,17 @@ def launch(*arguments: Any, **options: Any) -> subprocess.Popen[Any]:
 def end_all() -> None:
     """End everything that was launched and runs on, and all that these have started."""
     running = [each for each in _started if each.poll() is None]
+    # Of those that lead a session of their own the whole of it; known before they are waited for.
+    leaders = {each.pid for each in running if os.getpgid(each.pid) == each.pid}
     for each in running:
         each.terminate()
     for each in running:
         with contextlib.suppress(subprocess.TimeoutExpired):
             each.wait(_STOP_S)
-        with contextlib.suppress(ProcessLookupError):
-            # Of those that lead a session of their own the whole of it.
-            if os.getpgid(each.pid) == each.pid:
+        each.kill()
+        if each.pid in leaders:
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(each.pid, signal.SIGKILL)
-            each.kill()
         each.wait()
 
 

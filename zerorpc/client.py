@@ -333,5 +333,5 @@ def _method_name(method: object) -> str:
     if isinstance(method, bytes):
         return method.decode()
     if isinstance(method, str):
-        return str(method)  # a StrEnum's, say: on the wire it is its text
+        return str.__str__(method)  # an enum's, say, whose own would name the class
     raise TypeError(f"the name of a remote method is str or bytes, not {type(method).__name__}")

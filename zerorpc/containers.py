@@ -139,12 +139,7 @@ class Count:
             raise RemoteProtocolError(
                 "too_many_timestamps", f"more than {_HARMLESS_TIMESTAMPS} as keys of maps"
             )
-        if len(pairs) > HARMLESS_KEYS:
-            numbers = [hash(key) for key, _ in pairs if type(key) is int or type(key) is float]
-            if len(numbers) > HARMLESS_KEYS and are_costly(numbers):
-                detail = f"{len(numbers)} numbers as keys of a map, chosen to collide"
-                raise RemoteProtocolError("colliding_keys", detail)
-        return self._pass_on(dict(pairs), 2 * len(pairs))
+        return self._pass_on(checked_map(pairs), 2 * len(pairs))
 
     def _pass_on(self, container: Any, items: int) -> Any:
         self._left -= items
@@ -159,6 +154,16 @@ class Count:
     def refuse_items(self) -> NoReturn:
         """Raise that there are too many values."""
         raise RemoteProtocolError("too_many_items", f"more than {self.most_items} values")
+
+
+def checked_map(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+    """Return the map of some pairs; a hook for MessagePack, which ends at keys that collide."""
+    if len(pairs) > HARMLESS_KEYS:
+        numbers = [hash(key) for key, _ in pairs if type(key) is int or type(key) is float]
+        if len(numbers) > HARMLESS_KEYS and are_costly(numbers):
+            detail = f"{len(numbers)} numbers as keys of a map, chosen to collide"
+            raise RemoteProtocolError("colliding_keys", detail)
+    return dict(pairs)
 
 
 def in_slices(unpacker: Any, decode: Callable[[], Any], blob: bytes | memoryview) -> Any:

@@ -21,6 +21,7 @@ from msgpack import ExtraData, ExtType, Packer, Unpacker, packb, unpackb
 
 from zerorpc.collisions import HARMLESS_KEYS
 from zerorpc.containers import (
+    checked_map,
     has_many_timestamps,
     may_have_more,
     unpack_counted,
@@ -45,8 +46,8 @@ FINAL = frozenset((OK, ERR, STREAM_DONE))  # after one of these the conversation
 # What the ERR of a server is called that is about to stop: the call was not started.
 DRAINING = "Draining"
 
-# What the protocol itself puts into every header.
-HEADER_KEYS = frozenset(("message_id", "v", "response_to"))
+# What the protocol itself puts into headers, and no middleware may.
+HEADER_KEYS = frozenset(("message_id", "v", "response_to", "deadline_ms"))
 
 # Names of events below the calls: free of credit, and never seen by a method.
 CONTROL_PREFIX = "_zpc_"
@@ -342,26 +343,24 @@ class Codec:
     def _unpack_again(self, blob: Blob, before: Exception) -> Any:
         """Return a value that holds long arrays, once their items were all seen to be there.
 
-        Where it holds long maps it is counted, since their keys are looked at then. Raises
-        `RemoteProtocolError` when the attempt before failed for another reason.
+        Of long maps the keys are looked at. Raises `RemoteProtocolError` when the attempt before
+        failed for another reason.
         """
-        if "max_map_len" in str(before):
-            return unpack_counted(blob, self.max_containers, self.max_items, self._unpack_ext)
+        long_maps = {"object_pairs_hook": checked_map, "max_map_len": len(blob)}
+        maps = long_maps if "max_map_len" in str(before) else {"max_map_len": HARMLESS_KEYS}
         try:
             # `skip` makes no objects: 5 KB that claim a million items end here, having cost
             # nothing.
             dry_run = Unpacker(max_buffer_size=len(blob))
             dry_run.feed(blob)
             dry_run.skip()
-            return self._unpack(
-                blob, strict_map_key=False, max_array_len=len(blob), max_map_len=HARMLESS_KEYS
-            )
+            return self._unpack(blob, strict_map_key=False, max_array_len=len(blob), **maps)
         except ExtraData as extra:
             return extra.unpacked  # type: ignore[attr-defined]  # the stubs lack it
         except RemoteProtocolError:
             raise
         except Exception as error:
-            if "max_map_len" in str(error):
+            if "max_map_len" in str(error) and maps is not long_maps:
                 return self._unpack_again(blob, error)
             raise RemoteProtocolError("malformed", what_is_wrong(error)) from error
 

@@ -31,7 +31,8 @@ def _run(command: str, module: str) -> int:
         if error.name is None or error.name.startswith("zerorpc"):
             raise
         name = error.name.partition(".")[0]
-        advice = "it comes with the extra: pip install 'zerorpc-mesh[daemons]'"
+        extra = "[daemons]" if command == "zerorpc-hub" else ""
+        advice = f"it comes with: pip install 'zerorpc-mesh{extra}'"
         sys.stderr.write(f"{command}: {name} is not installed; {advice}\n")
         return 2
     if is_ours:

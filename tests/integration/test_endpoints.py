@@ -177,7 +177,9 @@ def test_what_was_bound_is_disconnected_by_the_name_it_was_given(
 ) -> None:
     it = keep(kind())
     (endpoint,) = it.bind(given)
+    (other,) = it.bind(given)
     assert it.disconnect(given) == [endpoint]
+    assert it.disconnect(given) == [other]
     assert it.endpoints == []
 
 

@@ -135,7 +135,13 @@ def test_what_the_protocol_says_itself_is_not_for_hooks_to_say(
     seen: list[dict[str, Any]] = []
     context.register_middleware(
         {
-            "get_task_context": lambda: {"v": 1, "message_id": 1, "response_to": b"x", "trace": 7},
+            "get_task_context": lambda: {
+                "v": 1,
+                "message_id": 1,
+                "response_to": b"x",
+                "deadline_ms": 1,
+                "trace": 7,
+            },
             "load_task_context": seen.append,
         }
     )

@@ -77,3 +77,15 @@ def test_a_socket_with_one_connection_has_no_other_handshake() -> None:
     connections.begin(8, is_only=True)
     connections.succeed()
     assert connections.end(8)
+
+
+def test_an_end_that_was_taken_for_anothers_shows_when_that_one_succeeds() -> None:
+    connections = Standing()
+    connections.begin(8)
+    connections.begin(9)
+    assert not connections.succeed()  # of 9, which nobody can know
+    assert not connections.end(9)
+    assert connections.succeed()  # so that was not 8
+    assert connections.end(8)
+    connections.begin(10)
+    assert not connections.end(10)  # and nothing is left over for who comes later

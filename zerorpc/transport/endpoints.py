@@ -38,7 +38,9 @@ class Endpoints:
         # What libzmq is given for an endpoint: another text where it would misread ours, and
         # whether it is to be taken for IPv6.
         self._targets: dict[str, tuple[str, bool]] = {}
-        self._chosen: dict[str, str] = {}  # what became of those that were bound under other names
+        self._chosen: dict[
+            str, list[str]
+        ] = {}  # what became of those that were bound under other names
         pump.socket.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
 
     @property
@@ -51,7 +53,7 @@ class Endpoints:
         self._prepare("bind", endpoint)
         chosen = self._call("bind", endpoint)
         self.bound.append(chosen)
-        self._chosen[endpoint] = chosen
+        self._chosen.setdefault(endpoint, []).append(chosen)
         return chosen
 
     def connect(self, endpoint: str) -> str:
@@ -64,7 +66,7 @@ class Endpoints:
     def find(self, endpoint: str) -> str | None:
         """Return an endpoint as it is in use, also where it was bound as `tcp://*:4242`."""
         in_use = self.bound + self.connected
-        return next((e for e in (endpoint, self._chosen.get(endpoint)) if e in in_use), None)
+        return next((e for e in (endpoint, *self._chosen.get(endpoint, ())) if e in in_use), None)
 
     def disconnect(self, endpoint: str) -> str:
         """Undo `connect`, or `bind`, of the same endpoint; returns it as it was in use."""
@@ -80,6 +82,9 @@ class Endpoints:
             raise EndpointError(f"cannot disconnect {endpoint}: in use is {in_use}", errno.ENOENT)
         self._call(verb, endpoint)
         places.remove(endpoint)
+        for chosen in self._chosen.values():
+            if endpoint in chosen:
+                chosen.remove(endpoint)
         return endpoint
 
     def forget_connections(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import gevent
@@ -66,26 +66,24 @@ class Monitor:
                 raise
             # The event's number in 16 bits, then a value in 32: the descriptor, but for `_UP`.
             code, descriptor = struct.unpack("=Hi", event)
-            is_up = self._take_in(code, descriptor)
-            if is_up is not None:
+            for is_up in self._take_in(code, descriptor):
                 self._on_change(is_up, endpoint.decode())
 
-    def _take_in(self, code: int, descriptor: int) -> bool | None:
-        """Tell whether a connection has come to stand (True), or one that stood is gone (False).
+    def _take_in(self, code: int, descriptor: int) -> Iterable[bool]:
+        """Tell of each connection that has come to stand (True), or that stood and is gone (False).
 
         libzmq reports as disconnected also what never came so far: port scanners, health checks, a
         proxy without a server behind it, a peer with a type of socket that does not fit.
         """
         standing = self._standing
         if code == _UP:
-            standing.succeed()
-            return True
+            return (True, False) if standing.succeed() else (True,)
         if code == _CONNECTED:
             standing.begin(descriptor, is_only=self._is_dealer)
-            return None
+            return ()
         # A descriptor that is accepted again was closed without a word, with its endpoint.
         is_gone = standing.begin(descriptor) if code == _ACCEPTED else standing.end(descriptor)
-        return False if is_gone else None
+        return (False,) if is_gone else ()
 
     def forget(self) -> None:
         """Take no connection for standing: they were left, of which libzmq says nothing."""

@@ -139,8 +139,10 @@ class RouterPump(Pump):
     def _meet(self, identity: bytes, frame: zmq.Frame) -> None:
         # Those that are gone are not told of: now and then everybody is met anew.
         if len(self._met) >= _MET_AT_MOST:
-            self._met.clear()
-            self.strict.clear()
+            # But those that wait for one answer, which is the next that they will say.
+            if len(self.strict) > _MET_AT_MOST // 2:
+                self.strict.clear()
+            self._met = set(self.strict)
         self._met.add(identity)
         try:
             if frame.get("Socket-Type") == "REQ":

@@ -109,13 +109,16 @@ def _keep_again(worker: Worker, unsent: int, messages: Sequence[Frames]) -> None
 def is_refusal(blob: Blob) -> bool:
     """Tell whether an ERR says of its call that it was not started, as its worker is draining.
 
-    A method may raise a class of that name; it has a traceback then.
+    A method may raise a class of that name; clients tell the two apart alike, in
+    `zerorpc.patterns`.
     """
     unpacker = Unpacker(raw=False, strict_map_key=False, max_array_len=256)
     unpacker.feed(memoryview(blob)[:LONG_HEAD_BYTES])
     try:
         unpacker.read_array_header()
-        unpacker.skip()
+        header = unpacker.unpack()
+        if header.get("draining") is not True and "hub" not in header:
+            return False
         unpacker.skip()
         if unpacker.read_array_header() < 3 or unpacker.unpack() != DRAINING:
             return False

@@ -66,7 +66,7 @@ def test_a_hub_without_what_it_needs_says_what_to_install() -> None:
     done = subprocess.run(
         [sys.executable, "-c", _WITHOUT], capture_output=True, text=True, timeout=60, check=False
     )
-    advice = "it comes with the extra: pip install 'zerorpc-mesh[daemons]'"
+    advice = "it comes with: pip install 'zerorpc-mesh[daemons]'"
     assert done.stderr == f"zerorpc-hub: prometheus_client is not installed; {advice}\n"
     assert done.returncode == 2
 

@@ -77,7 +77,7 @@ def test_a_call_that_its_worker_refused_is_told_of_its_deadline_in_time() -> Non
     client, worker = hub.client(), hub.worker()
     hub.call(client, deadline_ms=200)
     (opening,) = hub.take(worker)
-    hub.answer(worker, opening, "ERR", ["Draining", "about to stop", None])
+    hub.answer(worker, opening, "ERR", ["Draining", "about to stop", None], draining=True)
     assert hub.broker.deadline <= hub.now + 0.2
     hub.wait(0.2)
     assert [args[0] for _, args in hub.heard(client)] == ["TimeoutExpired"]
