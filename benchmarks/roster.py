@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +54,7 @@ _INSTALL = {
 # Those that the benchmarks do without, since they take more than an environment.
 _INSTALL_OPTIONAL = {"nameko": "sh benchmarks/peers/install.sh .peers nameko"}
 # What an environment needs beside Python packages.
-PROGRAMS = {"nameko": rabbitmq.SERVER}
+PROGRAMS: Mapping[str, Path] = {"nameko": rabbitmq.SERVER}
 # Those whose server starts other programs, and ends them when it is asked to end.
 _WITH_COMPANY = (NAMEKO,)
 
@@ -81,30 +82,33 @@ def peer(name: str) -> Peer:
     return Peer(name, module, python, name in _WITH_COMPANY)
 
 
-def absent() -> list[str]:
+def absent(peers: Path = PEERS) -> list[str]:
     """Say which environments are missing, and how to get them: one line each."""
     return [
         f"{environment} peers are absent, run: {command}"
         for environment, command in _INSTALL.items()
-        if not is_installed(environment)
+        if not is_installed(environment, peers)
     ]
 
 
-def left_out() -> list[str]:
+def left_out(peers: Path = PEERS, programs: Mapping[str, Path] = PROGRAMS) -> list[str]:
     """Say which optional peers no table will have, and how to get them: one line each."""
     return [
         f"{environment} is left out, to have it in the tables run: {command}"
         for environment, command in _INSTALL_OPTIONAL.items()
-        if not is_installed(environment)
+        if not is_installed(environment, peers, programs)
     ]
 
 
-def is_installed(environment: str) -> bool:
+def is_installed(
+    environment: str, peers: Path = PEERS, programs: Mapping[str, Path] = PROGRAMS
+) -> bool:
     """Tell whether the installer came to its end, and what its peers run is here too."""
-    program = PROGRAMS.get(environment, PEERS)
-    return (PEERS / environment / "installed").exists() and program.exists()
+    program = programs.get(environment, peers)
+    return (peers / environment / "installed").exists() and program.exists()
 
 
-def present(*names: str) -> list[str]:
+def present(*names: str, peers: Path = PEERS, programs: Mapping[str, Path] = PROGRAMS) -> list[str]:
     """Give those of the names that can run here."""
-    return [name for name in names if not _RUNS[name][1] or is_installed(_RUNS[name][1])]
+    needed = ((name, _RUNS[name][1]) for name in names)
+    return [name for name, each in needed if not each or is_installed(each, peers, programs)]

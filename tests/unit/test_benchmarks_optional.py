@@ -27,54 +27,52 @@ SERVER = """\
 """
 
 
-@pytest.fixture
-def peers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a folder in place of .peers, where a broker is as good as installed."""
-    monkeypatch.setattr(roster, "PEERS", tmp_path)
-    monkeypatch.setitem(roster.PROGRAMS, "nameko", tmp_path)
-    return tmp_path
-
-
 def install(peers: Path, name: str) -> None:
     (peers / name).mkdir()
     (peers / name / "installed").touch()
 
 
-def test_only_the_optional_peer_may_be_missing(peers: Path) -> None:
-    install(peers, "stock")
-    (line,) = roster.absent()
+def with_broker(peers: Path) -> dict[str, Path]:
+    """Give a place where a broker is as good as installed."""
+    return {"nameko": peers}
+
+
+def test_only_the_optional_peer_may_be_missing(tmp_path: Path) -> None:
+    install(tmp_path, "stock")
+    (line,) = roster.absent(tmp_path)
     assert line.startswith("bench peers are absent")
-    install(peers, "bench")
-    assert roster.absent() == []
-    assert roster.present(roster.OURS, *roster.RIVALS) == [
-        name for name in (roster.OURS, *roster.RIVALS) if name != roster.NAMEKO
+    install(tmp_path, "bench")
+    assert roster.absent(tmp_path) == []
+    everyone = (roster.OURS, *roster.RIVALS)
+    assert roster.present(*everyone, peers=tmp_path, programs=with_broker(tmp_path)) == [
+        name for name in everyone if name != roster.NAMEKO
     ]
 
 
-def test_one_line_says_how_to_get_the_peer_that_is_left_out(peers: Path) -> None:
-    (line,) = roster.left_out()
+def test_one_line_says_how_to_get_the_peer_that_is_left_out(tmp_path: Path) -> None:
+    programs = with_broker(tmp_path)
+    (line,) = roster.left_out(tmp_path, programs)
     assert line.startswith("nameko is left out")
     command = line.rpartition(": ")[2].split()
     assert command[:1] + command[2:] == ["sh", ".peers", "nameko"]
     assert (roster.ROOT / command[1]).exists()
-    install(peers, "nameko")
-    assert roster.left_out() == []
-    assert roster.present(roster.NAMEKO) == [roster.NAMEKO]
+    install(tmp_path, "nameko")
+    assert roster.left_out(tmp_path, programs) == []
+    assert roster.present(roster.NAMEKO, peers=tmp_path, programs=programs) == [roster.NAMEKO]
 
 
-def test_a_peer_is_left_out_without_the_broker_that_it_needs(
-    peers: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    install(peers, "nameko")
-    monkeypatch.setitem(roster.PROGRAMS, "nameko", peers / "absent")
-    assert len(roster.left_out()) == 1
-    assert roster.present(roster.NAMEKO) == []
+def test_a_peer_is_left_out_without_the_broker_that_it_needs(tmp_path: Path) -> None:
+    install(tmp_path, "nameko")
+    programs = {"nameko": tmp_path / "absent"}
+    assert len(roster.left_out(tmp_path, programs)) == 1
+    assert roster.present(roster.NAMEKO, peers=tmp_path, programs=programs) == []
 
 
-def test_an_installation_that_was_cut_short_does_not_count(peers: Path) -> None:
-    (peers / "nameko" / "bin").mkdir(parents=True)
-    (peers / "nameko" / "bin" / "python").symlink_to(sys.executable)
-    assert roster.present(roster.NAMEKO) == []
+def test_an_installation_that_was_cut_short_does_not_count(tmp_path: Path) -> None:
+    (tmp_path / "nameko" / "bin").mkdir(parents=True)
+    (tmp_path / "nameko" / "bin" / "python").symlink_to(sys.executable)
+    programs = with_broker(tmp_path)
+    assert roster.present(roster.NAMEKO, peers=tmp_path, programs=programs) == []
 
 
 def test_a_broker_keeps_to_its_folder_and_to_the_loopback_interface(tmp_path: Path) -> None:
