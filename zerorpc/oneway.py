@@ -20,7 +20,7 @@ from zerorpc.checks import check_timeout, check_topics
 from zerorpc.context import Context
 from zerorpc.errors import ClosedError, EndpointError, RemoteProtocolError, TimeoutExpired
 from zerorpc.limits import Limits
-from zerorpc.methods import expose
+from zerorpc.methods import expose, unknown_method
 from zerorpc.patterns import check_has_run, describe_exception
 from zerorpc.quoting import excerpt
 from zerorpc.sockets import SocketBase, remote_method
@@ -185,7 +185,7 @@ class Puller(_OneWay):
     def __call__(self, method: str, *args: Any) -> Any:
         """Call a method in this process; `NameError` if there is none of that name."""
         if method not in self._methods:
-            raise NameError(method)
+            raise unknown_method(method)
         return self._methods[method](*args)
 
     def run(self) -> None:
@@ -323,7 +323,7 @@ class Puller(_OneWay):
         try:
             method = self._methods.get(event.name)
             if method is None:
-                raise NameError(event.name)
+                raise unknown_method(event.name)
             context = self._context
             # Only now: for messages to unknown methods stock's Puller asks no hook, unlike its
             # Server.

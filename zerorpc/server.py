@@ -16,7 +16,7 @@ from zerorpc.checks import check_count, check_grace, check_heartbeat
 from zerorpc.context import Context
 from zerorpc.errors import ClosedError
 from zerorpc.limits import Limits
-from zerorpc.methods import builtins, expose, service_name, shadowed_names
+from zerorpc.methods import builtins, expose, service_name, shadowed_names, unknown_method
 from zerorpc.multiplexer import Multiplexer, statistics
 from zerorpc.serving import Service, serve_call
 from zerorpc.sockets import SocketBase
@@ -240,7 +240,7 @@ class Server(SocketBase):
     def __call__(self, method: str, *args: Any) -> Any:
         """Call an exposed method in this process; `NameError` if there is none of that name."""
         if method not in self._methods:
-            raise NameError(method)
+            raise unknown_method(method)
         return self._methods[method](*args)
 
     def statistics(self) -> dict[str, Any]:
